@@ -1,0 +1,94 @@
+//! The wire: how an agent's measurements travel to the collector, and how the journal keeps them.
+//!
+//! A [`Batch`] is what an agent measured in one report interval, sealed once and then only carried. A [`Delivery`]
+//! is a sealed batch with the moment of its sending, from which the collector tells how old the measurements are.
+
+use crate::{id::Vantage, plan::PlanRevision, time::Stamp};
+
+/// What an agent measured in one report interval.
+///
+/// (agent, series, sequence) names it for good: the same name is the same bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Whose it is.
+    pub agent: Vantage,
+    /// Which run of sequence numbers; drawn at random when an agent starts without a spool.
+    pub series: u64,
+    /// Its number in the series, counted from 1.
+    pub sequence: u64,
+    /// When it was sealed, by the router's clocks. All times in it count from this boot.
+    pub sealed: Stamp,
+    /// The plan that its indices refer to.
+    pub plan: PlanRevision,
+    /// Rounds that the agent measured before but had to drop because its spool was full, since the last batch.
+    pub dropped_rounds: u64,
+    /// Rounds.
+    pub rounds: Vec<MeasuredRound>,
+    /// SNMP readings.
+    pub readings: Vec<DeviceReading>,
+}
+
+/// One round of probes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasuredRound {
+    /// Index of the target in the plan.
+    pub target: u16,
+    /// When the first probe was sent, in milliseconds since boot.
+    pub mono_ms: u64,
+    /// Probes sent, at least 1.
+    pub sent: u16,
+    /// RTT of each answered probe in microseconds, in the order in which they were sent; at most `sent`.
+    pub rtts_us: Vec<u32>,
+}
+
+/// One answered SNMP poll of one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceReading {
+    /// Index of the device in the plan.
+    pub device: u16,
+    /// When it was answered, in milliseconds since boot.
+    pub mono_ms: u64,
+    /// sysUpTime in hundredths of a second.
+    pub uptime_cs: Option<u32>,
+    /// What was read of its links.
+    pub interfaces: Vec<InterfaceReading>,
+}
+
+/// What was read of one interface that a link names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InterfaceReading {
+    /// Index of the link in the planned device.
+    pub link: u16,
+    /// ifName; told when it is new to the series or has changed.
+    pub name: Option<String>,
+    /// ifAlias; told when it is new to the series or has changed.
+    pub alias: Option<String>,
+    /// ifOperStatus, 1 to 7 (RFC 2863).
+    pub oper_status: Option<u8>,
+    /// ifHighSpeed in Mbit/s.
+    pub high_speed_mbps: Option<u32>,
+    /// Counters, each where the device has it, in the order of [`COUNTERS`].
+    pub counters: [Option<u64>; 8],
+}
+
+/// The counters of an interface, in the order of [`InterfaceReading::counters`]: ifHCInOctets, ifHCOutOctets,
+/// ifHCInUcastPkts, ifHCOutUcastPkts, ifInErrors, ifOutErrors, ifInDiscards, ifOutDiscards (IF-MIB, RFC 2863).
+pub const COUNTERS: [&str; 8] = [
+    "in_octets",
+    "out_octets",
+    "in_packets",
+    "out_packets",
+    "in_errors",
+    "out_errors",
+    "in_discards",
+    "out_discards",
+];
+
+/// A sealed batch on its way, with the moment of its sending.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// The router's clocks when it was sent.
+    pub sent: Stamp,
+    /// What it carries.
+    pub batch: Batch,
+}
