@@ -1,0 +1,50 @@
+# Two commands do everything: `make up` and `make test`. `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+KENTONGAN := target/release/kentongan
+# Extra words for the program, for example: make up ARGS="--listen 0.0.0.0:8080"
+ARGS ?=
+
+.PHONY: help build up status check cut mend test lint peers bench clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+build: ## build the program (target/release/kentongan)
+	$(CARGO) build --release --locked -p kentongan
+
+up: build ## watch the network of hotspots.toml: collector, alerter and the core's agent in one process
+	$(KENTONGAN) up $(ARGS)
+
+status: build ## show the network as a table
+	$(KENTONGAN) status $(ARGS)
+
+check: build ## tell every fault of hotspots.toml
+	$(KENTONGAN) check hotspots.toml
+
+cut: build ## cut a site of the sample off, to watch an outage: make cut SITE=kec-kutoarjo (root)
+	@tests/demo/outage cut "$(SITE)" $(KENTONGAN)
+
+mend: build ## mend it: make mend SITE=kec-kutoarjo, or make mend SITE=all (root)
+	@tests/demo/outage mend "$(SITE)" $(KENTONGAN)
+
+peers: ## install the real peers that the tests talk to (Debian's packages, PyPI)
+	@tests/peers/install
+
+test: peers ## install what the tests need, and run them all
+	$(CARGO) build --locked --workspace --all-targets
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then $(CARGO) nextest run --locked --workspace --no-fail-fast; \
+	else $(CARGO) test --locked --workspace --no-fail-fast; fi
+
+lint: ## formatting and clippy, as CI runs them
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+bench: peers ## print the figures, each beside a peer in the same run
+	$(CARGO) build --release --locked --workspace
+	$(CARGO) run --release --locked -p kentongan-bench -- all $(ARGS)
+
+clean: ## remove what was built (the data folder stays)
+	$(CARGO) clean
