@@ -3,6 +3,17 @@
 //! A [`Batch`] is what an agent measured in one report interval, sealed once and then only carried. A [`Delivery`]
 //! is a sealed batch with the moment of its sending, from which the collector tells how old the measurements are.
 
+mod bytes;
+mod envelope;
+mod error;
+mod head;
+mod seal;
+
+pub use envelope::split;
+pub use error::{
+    MAX_INTERFACES, MAX_OPENED, MAX_READINGS, MAX_ROUNDS, MAX_RTTS, MAX_SEALED, MAX_TEXT, WireError,
+};
+
 use crate::{id::Vantage, plan::PlanRevision, time::Stamp};
 
 /// What an agent measured in one report interval.

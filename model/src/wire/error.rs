@@ -1,0 +1,64 @@
+//! What a batch may hold, and what is said of bytes that are not one.
+//!
+//! Bytes come from routers in villages: anything may be in them. Each thing that could grow while they are read has
+//! its limit here; a batch beyond a limit is refused as a whole, by [`Batch::seal`](super::Batch::seal) as by
+//! [`Batch::open`](super::Batch::open), so that what was sealed can be opened.
+
+use crate::id::IdError;
+
+/// The longest sealed batch, in bytes.
+pub const MAX_SEALED: usize = 1 << 20;
+/// The most rounds in a batch.
+pub const MAX_ROUNDS: usize = 1 << 16;
+/// The most RTTs in a batch.
+pub const MAX_RTTS: usize = 1 << 19;
+/// The most device readings in a batch.
+pub const MAX_READINGS: usize = 1 << 12;
+/// The most interface readings in a batch.
+pub const MAX_INTERFACES: usize = 1 << 14;
+/// The longest name or alias of an interface, in bytes.
+pub const MAX_TEXT: usize = 255;
+/// The most memory that an opened batch takes, in bytes, whatever it was opened from: the limits above times the
+/// sizes of what they count, with a vector's spare half.
+pub const MAX_OPENED: usize = 32 << 20;
+
+/// Why bytes are no batch, or why a batch cannot be sealed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// The bytes end too early.
+    #[error("the bytes end within {0}")]
+    Truncated(&'static str),
+    /// Bytes follow the end.
+    #[error("{0} bytes follow the end of the batch")]
+    Trailing(usize),
+    /// The checksum is not that of the bytes.
+    #[error("the checksum is wrong: the batch was damaged after it was sealed")]
+    Checksum,
+    /// The format is newer than this program, or no batch at all.
+    #[error("format {0:#04x} is not known here; is the sender newer than the receiver?")]
+    Format(u8),
+    /// There is more of something than a batch may hold.
+    #[error("{count} {what} are over the limit of {limit}")]
+    TooMuch {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much of it there is.
+        count: u64,
+        /// How much there may be.
+        limit: usize,
+    },
+    /// The agent's id is none.
+    #[error("the batch names no agent")]
+    Agent(#[source] IdError),
+    /// A value that nothing can have.
+    #[error("{0} has a value that it cannot have")]
+    Malformed(&'static str),
+}
+
+/// Says [`WireError::TooMuch`] when it is so.
+pub(super) fn within(what: &'static str, count: u64, limit: usize) -> Result<usize, WireError> {
+    match usize::try_from(count) {
+        Ok(fitting) if fitting <= limit => Ok(fitting),
+        _ => Err(WireError::TooMuch { what, count, limit }),
+    }
+}
