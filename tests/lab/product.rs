@@ -1,0 +1,1 @@
+//! Kentongan's own binaries, as the lab finds them.
