@@ -8,11 +8,25 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+mod credential;
+mod fault;
+pub mod limits;
+pub mod plans;
+mod read;
+mod region;
+mod site;
+
+pub use self::{
+    credential::{Credential, MissingSecrets},
+    fault::{Fault, Faults, ReadError},
+    region::{RegionCode, RegionError},
+    site::{Link, Location, Medium, Role, Site, Sites, Target},
+};
 pub use crate::plan::{AuthProtocol, PrivacyProtocol};
 pub use crate::secret::SecretSource;
 pub use crate::state::Kind;
 use crate::{
-    id::{CredentialId, SiteId, TargetId, Vantage},
+    id::{CredentialId, SiteId},
     time::Timestamp,
 };
 
@@ -32,7 +46,7 @@ pub struct Network {
     /// Addresses of the core's own surroundings: all of them down means that the core is blind.
     pub references: Vec<IpAddr>,
     /// The sites, in the order of the file.
-    pub sites: Vec<Site>,
+    pub sites: Sites,
     /// Planned windows, in the order of the file.
     pub maintenance: Vec<MaintenanceWindow>,
     /// SNMP credentials by name.
@@ -43,7 +57,7 @@ impl Network {
     /// The site of that id.
     #[must_use]
     pub fn site(&self, id: &SiteId) -> Option<&Site> {
-        self.sites.iter().find(|site| site.id == *id)
+        self.sites.get(id)
     }
 }
 
@@ -97,148 +111,6 @@ impl Default for Settings {
     }
 }
 
-/// A place that is watched.
-#[derive(Debug, Clone)]
-pub struct Site {
-    /// Its id.
-    pub id: SiteId,
-    /// Its name, as people say it.
-    pub name: String,
-    /// What kind of place it is.
-    pub kind: Kind,
-    /// Kemendagri code of the area it lies in or stands for.
-    pub region: Option<RegionCode>,
-    /// Where it stands.
-    pub location: Option<Location>,
-    /// The sites through which it reaches the core; none: directly on the core.
-    pub upstream: Vec<SiteId>,
-    /// Whether an agent runs there.
-    pub agent: bool,
-    /// Who provides its link.
-    pub provider: Option<String>,
-    /// How many people it serves.
-    pub population: Option<u64>,
-    /// When its uptime begins to count.
-    pub since: Option<Timestamp>,
-    /// How it is probed and judged.
-    pub settings: Settings,
-    /// What is probed there, at least one; the first is the gateway.
-    pub targets: Vec<Target>,
-    /// Who probes it, where the file overrides the rule.
-    pub observed_by: Option<Vec<Vantage>>,
-}
-
-impl Site {
-    /// The target that stands for the site's connection.
-    ///
-    /// # Panics
-    /// Never for a site of a [`Network`] that was read from a file: each has a target.
-    #[must_use]
-    pub fn gateway(&self) -> &Target {
-        &self.targets[0]
-    }
-}
-
-/// One address at a site.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Target {
-    /// Its id within the site; `gateway` where the site has a mere `address`.
-    pub id: TargetId,
-    /// What it is for, where that matters.
-    pub role: Option<Role>,
-    /// Where it is.
-    pub address: IpAddr,
-    /// The credential with which it is polled.
-    pub snmp: Option<CredentialId>,
-    /// Its interfaces that matter.
-    pub links: Vec<Link>,
-}
-
-/// What a target is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// An access point: a hotspot whose access points are all down is down.
-    Ap,
-    /// A router.
-    Router,
-    /// A switch.
-    Switch,
-    /// A radio link's end.
-    Radio,
-    /// An optical line terminal.
-    Olt,
-}
-
-/// An interface that matters, by ifName or ifAlias.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// ifName or ifAlias, exactly.
-    pub interface: String,
-    /// The site at its other end.
-    pub to: Option<SiteId>,
-    /// What it is made of.
-    pub medium: Option<Medium>,
-}
-
-/// What a link is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Medium {
-    /// Glass fibre.
-    Fiber,
-    /// Radio.
-    Radio,
-    /// Copper.
-    Copper,
-    /// Satellite.
-    Satellite,
-}
-
-/// Degrees, WGS84.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Location {
-    /// Latitude, -90 to 90.
-    pub lat: f64,
-    /// Longitude, -180 to 180.
-    pub lon: f64,
-}
-
-/// A Kemendagri code: `33`, `33.03`, `33.03.07` or `33.03.07.2012`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RegionCode(String);
-
-/// A text that is no Kemendagri code.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a Kemendagri code such as 33.03.07 or 33.03.07.2012")]
-pub struct RegionError(String);
-
-impl std::str::FromStr for RegionCode {
-    type Err = RegionError;
-    fn from_str(text: &str) -> Result<Self, RegionError> {
-        let widths = [2, 2, 2, 4];
-        let parts: Vec<&str> = text.split('.').collect();
-        let fits = parts.len() <= widths.len()
-            && parts.iter().zip(widths).all(|(p, w)| p.len() == w && p.bytes().all(|b| b.is_ascii_digit()));
-        if fits { Ok(RegionCode(text.to_owned())) } else { Err(RegionError(text.to_owned())) }
-    }
-}
-
-impl RegionCode {
-    /// The code as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The code of the kecamatan that this region is or lies in: its first three parts.
-    #[must_use]
-    pub fn kecamatan(&self) -> Option<&str> {
-        const LENGTH: usize = "33.03.07".len();
-        self.0.get(..LENGTH)
-    }
-}
-
 /// A planned window [from, to).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaintenanceWindow {
@@ -250,25 +122,4 @@ pub struct MaintenanceWindow {
     pub to: Timestamp,
     /// Why.
     pub reason: Option<String>,
-}
-
-/// How a device is asked over SNMP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// SNMP v1 or v2c (RFC 1157, RFC 1901).
-    Community {
-        /// Whether it is v1, which has neither GETBULK nor 64-bit counters.
-        v1: bool,
-        /// The community string.
-        community: SecretSource,
-    },
-    /// SNMP v3 with the user-based security model (RFC 3414).
-    User {
-        /// The user's name.
-        user: String,
-        /// Authentication; none: noAuthNoPriv.
-        auth: Option<(AuthProtocol, SecretSource)>,
-        /// Encryption; only with authentication.
-        privacy: Option<(PrivacyProtocol, SecretSource)>,
-    },
 }
