@@ -1,0 +1,95 @@
+//! Everything that is known at `now`, gathered once and sealed; the rules read nothing else.
+//!
+//! Between the automatons (`evidence`, `heartbeat`) and the rules (`judge`, `incident`). Replay and the live timeline
+//! both end here, which is why they agree. Rule guarded here: blindness veils the evidence of the core before any site
+//! is judged.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use kentongan_model::{observation::Oper, time::Timestamp};
+
+use crate::{
+    blind::{blindness, blur},
+    evidence::Change,
+    links::dark,
+    places::{About, Place, Places},
+    span::{Span, joined},
+};
+
+/// One piece of evidence: who saw what, and what it went through.
+#[derive(Debug, Clone)]
+pub(crate) struct Track<'a> {
+    pub(crate) vantage: Place,
+    pub(crate) about: About,
+    /// Whether it has been up in its life.
+    pub(crate) proven: bool,
+    pub(crate) changes: Cow<'a, [Change]>,
+}
+
+impl Track<'_> {
+    /// The two different places that it joins; none for local evidence, for other targets than gateways and agents,
+    /// and for references.
+    pub(crate) fn between(&self) -> Option<(Place, Place)> {
+        let (About::Agent(site) | About::Gateway(site)) = self.about else { return None };
+        let far = Place::of_site(site as usize);
+        (far != self.vantage).then_some((self.vantage, far))
+    }
+}
+
+/// What answers told of each link: (site, target, link) by position.
+pub(crate) type Tellings = BTreeMap<(usize, u32, u32), BTreeMap<Timestamp, Oper>>;
+
+/// A link that was dark.
+#[derive(Debug, Clone)]
+pub(crate) struct DarkLink {
+    pub(crate) target: u32,
+    pub(crate) link: u32,
+    pub(crate) spans: Vec<Span>,
+}
+
+/// What is known of a network between `from` and `until`.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) places: &'a Places,
+    pub(crate) from: Timestamp,
+    pub(crate) until: Timestamp,
+    pub(crate) tracks: Vec<Track<'a>>,
+    pub(crate) blind: Vec<Span>,
+    /// The links of each site that were ever dark.
+    pub(crate) dark: Vec<Vec<DarkLink>>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn gather(
+        places: &'a Places,
+        period: Span,
+        mut tracks: Vec<Track<'a>>,
+        tellings: &Tellings,
+    ) -> Self {
+        let seen_by_core = |track: &&Track<'_>| track.vantage == Place::CORE;
+        let references =
+            tracks.iter().filter(seen_by_core).filter(|track| matches!(track.about, About::Reference(_)));
+        let blind = blindness(references.map(|track| &*track.changes));
+        if !blind.is_empty() {
+            for track in
+                tracks.iter_mut().filter(|track| track.vantage == Place::CORE && track.about.site().is_some())
+            {
+                let interval = places.pace(track.about).interval_ms;
+                track.changes = blur(std::mem::take(&mut track.changes), interval, &blind);
+            }
+        }
+        let mut links = vec![Vec::new(); places.sites.len()];
+        for ((site, target, link), told) in tellings {
+            let spans = dark(told);
+            if !spans.is_empty() {
+                links[*site].push(DarkLink { target: *target, link: *link, spans });
+            }
+        }
+        Facts { places, from: period.from, until: period.to, tracks, blind, dark: links }
+    }
+
+    /// When some link of a site was dark.
+    pub(crate) fn dark_at(&self, site: usize) -> Vec<Span> {
+        joined(self.dark[site].iter().flat_map(|link| link.spans.iter().copied()).collect())
+    }
+}

@@ -1,0 +1,245 @@
+//! The figures of one site over a period: seconds, percentages, outages.
+//!
+//! Computed from stored intervals alone, so that any month can be asked for at any time. Rules guarded here: the five
+//! seconds figures add up to the period; nothing under maintenance counts, for or against; too little data gives no
+//! verdict on the SLA.
+
+use kentongan_model::state::State;
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::{
+    interval::Interval,
+    span::{Span, covered},
+};
+
+/// How much of a period must be observed for a verdict, in percent.
+const ENOUGH_PCT: f64 = 90.0;
+
+/// Milliseconds by state, outside maintenance, and under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sums {
+    /// Up or degraded.
+    pub up_ms: i64,
+    /// Down.
+    pub down_ms: i64,
+    /// Unreachable.
+    pub unreachable_ms: i64,
+    /// Unknown.
+    pub unknown_ms: i64,
+    /// Under maintenance, whatever the state.
+    pub maintenance_ms: i64,
+}
+
+impl Sums {
+    /// All of it: the period.
+    #[must_use]
+    pub fn period_ms(&self) -> i64 {
+        self.judged_ms() + self.unknown_ms + self.maintenance_ms
+    }
+
+    /// What the village lived through, in percent: 100 × up / (up + down + unreachable).
+    #[must_use]
+    pub fn uptime_pct(&self) -> Option<f64> {
+        percent(self.up_ms, self.judged_ms())
+    }
+
+    /// What the site alone is to blame for, in percent: 100 × (up + unreachable) / (up + down + unreachable).
+    #[must_use]
+    pub fn own_uptime_pct(&self) -> Option<f64> {
+        percent(self.up_ms + self.unreachable_ms, self.judged_ms())
+    }
+
+    /// How much was observed, in percent: 100 × (up + down + unreachable) / (period − maintenance).
+    #[must_use]
+    pub fn observed_pct(&self) -> Option<f64> {
+        percent(self.judged_ms(), self.judged_ms() + self.unknown_ms)
+    }
+
+    fn judged_ms(&self) -> i64 {
+        self.up_ms + self.down_ms + self.unreachable_ms
+    }
+
+    pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("up_s", &seconds(self.up_ms))?;
+        map.serialize_entry("down_s", &seconds(self.down_ms))?;
+        map.serialize_entry("unreachable_s", &seconds(self.unreachable_ms))?;
+        map.serialize_entry("unknown_s", &seconds(self.unknown_ms))?;
+        map.serialize_entry("maintenance_s", &seconds(self.maintenance_ms))?;
+        map.serialize_entry("uptime_pct", &self.uptime_pct().map(rounded))?;
+        map.serialize_entry("own_uptime_pct", &self.own_uptime_pct().map(rounded))?;
+        map.serialize_entry("observed_pct", &self.observed_pct().map(rounded))
+    }
+}
+
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, other: Sums) {
+        self.up_ms += other.up_ms;
+        self.down_ms += other.down_ms;
+        self.unreachable_ms += other.unreachable_ms;
+        self.unknown_ms += other.unknown_ms;
+        self.maintenance_ms += other.maintenance_ms;
+    }
+}
+
+/// The figures of one site. Serialises to the object `uptime` of `docs/replay.md`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Uptime {
+    /// Time by state.
+    pub sums: Sums,
+    /// Episodes of down or unreachable, but for those that lie wholly under maintenance.
+    pub outages: u32,
+    /// The longest of them, what lies under maintenance not counted.
+    pub longest_ms: i64,
+    /// What was promised, in percent.
+    pub sla_pct: f64,
+}
+
+impl Uptime {
+    /// Whether what was promised was kept; none when too little was observed.
+    #[must_use]
+    pub fn sla_met(&self) -> Option<bool> {
+        self.sums.observed_pct().filter(|observed| *observed >= ENOUGH_PCT)?;
+        Some(self.sums.uptime_pct()? >= self.sla_pct)
+    }
+
+    /// The mean length of an outage, in seconds.
+    #[must_use]
+    pub fn mttr_s(&self) -> Option<f64> {
+        mean(self.sums.down_ms + self.sums.unreachable_ms, self.outages)
+    }
+
+    /// Time up for each outage, in seconds.
+    #[must_use]
+    pub fn mtbf_s(&self) -> Option<f64> {
+        mean(self.sums.up_ms, self.outages)
+    }
+}
+
+/// The figures over `period`, from the site's intervals and the joined spans of its maintenance. Both may reach beyond
+/// the period; the caller cuts it to the site's `since` and to now.
+#[must_use]
+pub fn uptime(timeline: &[Interval], maintenance: &[Span], period: Span, sla_pct: f64) -> Uptime {
+    let mut sums = Sums { maintenance_ms: covered(maintenance, period), ..Sums::default() };
+    let (mut outages, mut longest_ms) = (0, 0);
+    let mut episode: Option<(kentongan_model::time::Timestamp, i64)> = None;
+    let first = timeline.partition_point(|interval| interval.to <= period.from);
+    for interval in timeline[first..].iter().take_while(|interval| interval.from < period.to) {
+        let Some(part) = interval.span().overlap(period) else { continue };
+        let counted = part.millis() - covered(maintenance, part);
+        match interval.state {
+            State::Up | State::Degraded => sums.up_ms += counted,
+            State::Down => sums.down_ms += counted,
+            State::Unreachable => sums.unreachable_ms += counted,
+            State::Unknown => sums.unknown_ms += counted,
+        }
+        if matches!(interval.state, State::Down | State::Unreachable) {
+            let before = episode.filter(|(end, _)| *end == part.from).map_or(0, |(_, length)| length);
+            if before == 0 && counted > 0 {
+                outages += 1;
+            }
+            longest_ms = longest_ms.max(before + counted);
+            episode = Some((part.to, before + counted));
+        }
+    }
+    Uptime { sums, outages, longest_ms, sla_pct }
+}
+
+impl Serialize for Uptime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.sums.write(&mut map)?;
+        map.serialize_entry("outages", &self.outages)?;
+        map.serialize_entry("mttr_s", &self.mttr_s().map(|mean| decimals(mean, 3)))?;
+        map.serialize_entry("mtbf_s", &self.mtbf_s().map(|mean| decimals(mean, 3)))?;
+        map.serialize_entry("longest_s", &seconds(self.longest_ms))?;
+        map.serialize_entry("sla_met", &self.sla_met())?;
+        map.end()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of thousands of years fit")]
+fn percent(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
+}
+
+fn mean(sum_ms: i64, count: u32) -> Option<f64> {
+    (count > 0).then(|| seconds(sum_ms) / f64::from(count))
+}
+
+/// Seconds, to the millisecond.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of thousands of years fit")]
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
+}
+
+/// A percentage to four decimals.
+pub(crate) fn rounded(percentage: f64) -> f64 {
+    decimals(percentage, 4)
+}
+
+/// The number nearest to `value` with that many decimals, as writing it out would round it.
+fn decimals(value: f64, count: usize) -> f64 {
+    format!("{value:.count$}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::tests::{at, span};
+
+    fn interval(state: State, from: i64, to: i64) -> Interval {
+        Interval { state, from: at(from), to: at(to), roots: Vec::new() }
+    }
+
+    fn story() -> Vec<Interval> {
+        vec![
+            interval(State::Unknown, 0, 100),
+            interval(State::Up, 100, 400),
+            interval(State::Down, 400, 450),
+            interval(State::Unreachable, 450, 500),
+            interval(State::Degraded, 500, 800),
+            interval(State::Down, 800, 820),
+            interval(State::Up, 820, 1000),
+        ]
+    }
+
+    #[test]
+    fn seconds_add_up_to_the_period_and_touching_outages_are_one() {
+        let seen = uptime(&story(), &[], span(0, 1000), 80.0);
+        let sums = seen.sums;
+        assert_eq!(sums.period_ms(), 1_000_000);
+        assert_eq!(
+            (sums.up_ms, sums.down_ms, sums.unreachable_ms, sums.unknown_ms),
+            (780_000, 70_000, 50_000, 100_000)
+        );
+        assert_eq!((seen.outages, seen.longest_ms), (2, 100_000));
+        assert_eq!((seen.mttr_s(), seen.mtbf_s()), (Some(60.0), Some(390.0)));
+        assert_eq!(sums.observed_pct(), Some(90.0));
+        assert_eq!(seen.sla_met(), Some(true), "86.7 percent of 80");
+    }
+
+    #[test]
+    fn what_lies_under_maintenance_counts_neither_for_nor_against() {
+        let work = [span(390, 460), span(795, 830)];
+        let seen = uptime(&story(), &work, span(0, 1000), 99.0);
+        assert_eq!(seen.sums.maintenance_ms, 105_000);
+        assert_eq!(seen.sums.period_ms(), 1_000_000);
+        assert_eq!(
+            (seen.outages, seen.longest_ms),
+            (1, 40_000),
+            "one began under it, one lies wholly inside"
+        );
+    }
+
+    #[test]
+    fn without_data_there_are_no_percentages_and_no_verdict() {
+        let seen = uptime(&[interval(State::Unknown, 0, 50)], &[], span(0, 50), 99.0);
+        assert_eq!(
+            (seen.sums.uptime_pct(), seen.sums.observed_pct(), seen.sla_met()),
+            (None, Some(0.0), None)
+        );
+        let seen = uptime(&story(), &[span(0, 1000)], span(0, 1000), 99.0);
+        assert_eq!((seen.sums.observed_pct(), seen.sla_met(), seen.mttr_s()), (None, None, None));
+        assert_eq!(uptime(&[], &[], span(50, 50), 99.0).sums.period_ms(), 0);
+    }
+}
