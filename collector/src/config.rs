@@ -1,0 +1,71 @@
+//! The `[collector]` section of `kentongan.toml`: where to listen, where the data and the inventory lie, and every
+//! limit of the collector in one place.
+//!
+//! The rule it guards: whatever can grow has its limit here, with what happens at the limit beside it.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::Deserialize;
+
+/// The settings of the collector. Every key has a default, so that an empty section runs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// The folder of journal and state; made when it is missing.
+    pub data: PathBuf,
+    /// The inventory file.
+    pub inventory: PathBuf,
+    /// How many days deliveries stay in the journal, at least 1. Older ones go, oldest first, and are counted
+    /// (`kentongan_journal_dropped`). Intervals, incidents and events stay as long.
+    pub journal_days: u32,
+    /// The limits of the API.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data: "data".into(),
+            inventory: "hotspots.toml".into(),
+            journal_days: 400,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The limits of the API; what is refused is counted in `kentongan_http_refused`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes in the body of a request. More: 413.
+    pub body_bytes: usize,
+    /// Deliveries that one agent may make at once. More: 429 with `Retry-After`.
+    pub deliveries_burst: u32,
+    /// Deliveries a second that one agent may make for long. More: 429 with `Retry-After`.
+    pub deliveries_per_second: u32,
+    /// Deliveries that wait for the disk. More: 503 with `Retry-After`.
+    pub deliveries_waiting: usize,
+    /// Seconds that a request may take, body included; a long poll may wait on top. More: 503.
+    pub request_timeout_s: u64,
+    /// Long polls of the event feed at the same time. More: 503 with `Retry-After`.
+    pub long_polls: usize,
+    /// Questions to the store that run at the same time. More wait their turn.
+    pub reads: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            body_bytes: 1 << 20,
+            deliveries_burst: 60,
+            deliveries_per_second: 5,
+            deliveries_waiting: 1024,
+            request_timeout_s: 15,
+            long_polls: 64,
+            reads: 4,
+        }
+    }
+}

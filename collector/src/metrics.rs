@@ -1,0 +1,136 @@
+//! What the collector counts, for Prometheus (`GET /metrics`). Each limit has its counter here.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Outcome {
+    /// New in the journal.
+    #[expect(non_camel_case_types, reason = "the label as Prometheus shows it")]
+    accepted,
+    /// There before.
+    #[expect(non_camel_case_types, reason = "the label as Prometheus shows it")]
+    repeated,
+    /// Another batch of that name was there before.
+    #[expect(non_camel_case_types, reason = "the label as Prometheus shows it")]
+    conflict,
+}
+
+/// One outcome of deliveries.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct DeliveryLabels {
+    /// What became of them.
+    pub(crate) outcome: Outcome,
+}
+
+/// One reason for refusing requests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RefusalLabels {
+    /// The problem's name, from a fixed list (see `problem.rs`).
+    pub(crate) reason: &'static str,
+}
+
+/// Every counter and gauge.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Deliveries by what became of them.
+    pub(crate) deliveries: Family<DeliveryLabels, Counter>,
+    /// Rounds that agents say they dropped because their spools were full.
+    pub(crate) rounds_dropped_by_agents: Counter,
+    /// Requests that were refused, by reason.
+    pub(crate) refused: Family<RefusalLabels, Counter>,
+    /// Transactions of the journal.
+    pub(crate) journal_commits: Counter,
+    /// Groups that could not be written.
+    pub(crate) journal_failures: Counter,
+    /// Entries that went because they were too old.
+    pub(crate) journal_dropped: Counter,
+    /// Bytes of deliveries written.
+    pub(crate) journal_bytes: Counter,
+    /// The position up to which the timeline is judged.
+    pub(crate) judged_position: Gauge,
+    /// Judgements made.
+    pub(crate) judgements: Counter,
+    /// Judgements whose outcome could not be stored.
+    pub(crate) judge_failures: Counter,
+    /// Entries of the journal that could not be read back; they count for nothing.
+    pub(crate) journal_unreadable: Counter,
+    /// Events written.
+    pub(crate) events: Counter,
+    /// Events, incidents and intervals that went because they were too old.
+    pub(crate) state_dropped: Counter,
+    /// 1 while the inventory file on disk has faults and the one before is used.
+    pub(crate) inventory_faulty: Gauge,
+    /// Times that a changed inventory was taken over.
+    pub(crate) inventory_reloads: Counter,
+    /// Long polls that wait now.
+    pub(crate) long_polls: Gauge,
+}
+
+impl Metrics {
+    /// All of them at zero.
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("kentongan");
+        macro_rules! counted {
+            ($name:literal, $help:literal) => {{
+                let metric = Default::default();
+                registry.register($name, $help, Clone::clone(&metric));
+                metric
+            }};
+        }
+        Metrics {
+            deliveries: counted!("deliveries", "Deliveries by what became of them"),
+            rounds_dropped_by_agents: counted!(
+                "agent_rounds_dropped",
+                "Rounds that agents dropped, spools being full"
+            ),
+            refused: counted!("http_refused", "Requests refused, by reason"),
+            journal_commits: counted!("journal_commits", "Transactions of the journal"),
+            journal_failures: counted!("journal_failures", "Groups of deliveries that could not be written"),
+            journal_dropped: counted!(
+                "journal_dropped",
+                "Deliveries dropped from the journal, being too old"
+            ),
+            journal_bytes: counted!("journal_bytes", "Bytes of deliveries written to the journal"),
+            judged_position: counted!("judged_position", "Position of the journal up to which is judged"),
+            judgements: counted!("judgements", "Judgements made"),
+            judge_failures: counted!("judge_failures", "Judgements whose outcome could not be stored"),
+            journal_unreadable: counted!(
+                "journal_unreadable",
+                "Deliveries of the journal that did not read back"
+            ),
+            events: counted!("events", "Events written to the feed"),
+            state_dropped: counted!(
+                "state_dropped",
+                "Intervals, incidents and events dropped, being too old"
+            ),
+            inventory_faulty: counted!("inventory_faulty", "1 while the inventory on disk has faults"),
+            inventory_reloads: counted!("inventory_reloads", "Changed inventories taken over"),
+            long_polls: counted!("long_polls", "Long polls that wait now"),
+            registry,
+        }
+    }
+
+    /// Counts a request that was refused.
+    pub(crate) fn refuse(&self, reason: &'static str) {
+        self.refused.get_or_create(&RefusalLabels { reason }).inc();
+    }
+
+    /// Counts a delivery.
+    pub(crate) fn delivered(&self, outcome: Outcome) {
+        self.deliveries.get_or_create(&DeliveryLabels { outcome }).inc();
+    }
+
+    /// As Prometheus reads it.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}

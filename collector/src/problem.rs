@@ -1,0 +1,149 @@
+//! Problems: what the API answers when it does not do what was asked (RFC 9457).
+//!
+//! The rule it guards: every refusal has a name from the fixed list below, says what to do, and is counted by its name.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::store::StoreError;
+
+/// A problem document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(crate) struct Problem {
+    /// The problem's name as a URI: `urn:kentongan:problem:<name>`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The same for people, always alike.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// What happened here and what to do.
+    detail: String,
+    /// The parameter that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    #[serde(skip)]
+    name: &'static str,
+    #[serde(skip)]
+    retry_after_s: Option<u64>,
+}
+
+/// The name of the problem that an answer tells, for the counter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProblemName(pub(crate) &'static str);
+
+impl Problem {
+    fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Problem {
+            kind: format!("urn:kentongan:problem:{name}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            parameter: None,
+            name,
+            retry_after_s: None,
+        }
+    }
+
+    fn retry(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// 400: a parameter is wrong.
+    pub(crate) fn parameter(parameter: &str, detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, "parameter", "a parameter is wrong", detail);
+        problem.parameter = Some(parameter.to_owned());
+        problem
+    }
+
+    /// 400: the body is no delivery.
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", "the body is not a delivery", detail)
+    }
+
+    /// 401: nobody that is known.
+    pub(crate) fn unknown_agent() -> Self {
+        let detail =
+            "the token is not the agent's; make one at the collector with `kentongan agent add <site>`";
+        Self::new(StatusCode::UNAUTHORIZED, "unknown-agent", "the agent or its token is not known", detail)
+    }
+
+    /// 404: no such thing.
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing", detail)
+    }
+
+    /// 405: not with this method.
+    pub(crate) fn method() -> Self {
+        let detail = "the API does not know this method here; see /openapi.json";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "the method is not allowed here", detail)
+    }
+
+    /// 409: another batch of that name.
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "another batch has that name", detail)
+    }
+
+    /// 413: too long.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let detail = format!("a body may have {limit} bytes at most");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the body is too large", detail)
+    }
+
+    /// 422: a delivery that cannot be placed.
+    pub(crate) fn unfit(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unfit", "the delivery cannot be taken", detail)
+    }
+
+    /// 429: too often.
+    pub(crate) fn too_often(seconds: u64) -> Self {
+        let detail = format!("the agent delivers too often; keep it and come back in {seconds} s");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "too many deliveries", detail).retry(seconds)
+    }
+
+    /// 503: not now.
+    pub(crate) fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "the collector cannot do it now", detail).retry(5)
+    }
+
+    /// 503: it took too long.
+    pub(crate) fn timeout(seconds: u64) -> Self {
+        let detail = format!("the request took longer than {seconds} s");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "the request took too long", detail).retry(5)
+    }
+
+    /// 500: the store refuses.
+    pub(crate) fn store(error: &StoreError) -> Self {
+        tracing::error!(%error, cause = ?std::error::Error::source(error), "a question to the store failed");
+        let detail = "the collector cannot read its store; its log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", "the store cannot be read", detail)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Problem::store(&error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(ProblemName(self.name));
+        response
+    }
+}

@@ -1,0 +1,176 @@
+//! The journal: every delivery as it came, numbered in the order in which it was written. The truth that everything
+//! shown can be computed from again.
+//!
+//! The rule it guards: (agent, series, sequence) names a batch for good. The same batch again changes nothing; other
+//! bytes under the same name are refused.
+
+use bytes::Bytes;
+use kentongan_model::{id::Vantage, plan::PlanRevision, time::Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+
+/// The number of an entry, counted from 1.
+pub(crate) type Position = i64;
+
+/// How much later than the range that is asked for a batch may end and still be found: far longer than any report
+/// interval.
+const LONGEST_BATCH_MS: i64 = 6 * 3_600_000;
+
+/// A delivery on its way into the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Filing {
+    /// Who delivers.
+    pub(crate) agent: Vantage,
+    /// The run of sequence numbers.
+    pub(crate) series: u64,
+    /// The number in it.
+    pub(crate) sequence: u64,
+    /// When it reached the collector.
+    pub(crate) received_at: Timestamp,
+    /// The first and the last event time in it.
+    pub(crate) span: Option<(Timestamp, Timestamp)>,
+    /// The plan that its indices refer to.
+    pub(crate) plan: PlanRevision,
+    /// What tells its sealed batch from every other.
+    pub(crate) digest: BatchDigest,
+    /// The delivery as it came.
+    pub(crate) bytes: Bytes,
+}
+
+/// SHA-256 of a sealed batch, cut to 128 bits. The moment of sending is not in it: it differs when a batch is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchDigest([u8; 16]);
+
+impl BatchDigest {
+    /// The digest of a sealed batch.
+    pub(crate) fn of(sealed: &[u8]) -> Self {
+        let mut cut = [0; 16];
+        cut.copy_from_slice(&Sha256::digest(sealed)[..16]);
+        BatchDigest(cut)
+    }
+}
+
+/// What became of a filing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filed {
+    /// It is in the journal now.
+    New(Position),
+    /// The same batch was there before.
+    Again,
+    /// Another batch of that name was there before.
+    Conflict,
+}
+
+/// An entry of the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// Its number.
+    pub(crate) position: Position,
+    /// Who delivered.
+    pub(crate) agent: Vantage,
+    /// When it reached the collector.
+    pub(crate) received_at: Timestamp,
+    /// The delivery as it came.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Files a delivery within the writer's transaction.
+pub(crate) fn file(conn: &Connection, filing: &Filing) -> Result<Filed, StoreError> {
+    let agent: i64 = conn
+        .prepare_cached("SELECT id FROM agents WHERE vantage = ?1")?
+        .query_row([filing.agent.to_string()], |row| row.get(0))?;
+    let (series, sequence) = (filing.series.cast_signed(), filing.sequence.cast_signed());
+    let before: Option<Vec<u8>> = conn
+        .prepare_cached("SELECT digest FROM deliveries WHERE agent = ?1 AND series = ?2 AND sequence = ?3")?
+        .query_row([agent, series, sequence], |row| row.get(0))
+        .optional()?;
+    if let Some(digest) = before {
+        return Ok(if digest == filing.digest.0 { Filed::Again } else { Filed::Conflict });
+    }
+    conn.prepare_cached(
+        "INSERT INTO deliveries (agent, series, sequence, received_at, first_at, last_at, plan, digest, bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        agent,
+        series,
+        sequence,
+        filing.received_at.as_millis(),
+        filing.span.map(|(first, _)| first.as_millis()),
+        filing.span.map(|(_, last)| last.as_millis()),
+        filing.plan.0.cast_signed(),
+        filing.digest.0.as_slice(),
+        &filing.bytes[..],
+    ])?;
+    Ok(Filed::New(conn.last_insert_rowid()))
+}
+
+/// The last position that was ever used.
+pub(crate) fn last_position(conn: &Connection) -> Result<Position, StoreError> {
+    let last: Option<Position> = conn
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(last.unwrap_or(0))
+}
+
+/// At most `limit` entries after `position`, in order.
+pub(crate) fn after(conn: &Connection, position: Position, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    let mut query = conn.prepare_cached(
+        "SELECT position, vantage, received_at, bytes FROM deliveries JOIN agents ON agents.id = agent
+         WHERE position > ?1 ORDER BY position LIMIT ?2",
+    )?;
+    let rows = query.query_map(params![position, i64::try_from(limit).unwrap_or(i64::MAX)], raw)?;
+    rows.map(|row| entry(row?)).collect()
+}
+
+/// The first position that was received at `time` or later; one past the last when there is none.
+pub(crate) fn position_at(conn: &Connection, time: Timestamp) -> Result<Position, StoreError> {
+    let first: Option<Position> = conn
+        .prepare_cached("SELECT min(position) FROM deliveries WHERE received_at >= ?1")?
+        .query_row([time.as_millis()], |row| row.get(0))?;
+    first.map_or_else(|| Ok(last_position(conn)? + 1), Ok)
+}
+
+/// The entries of one agent that hold something of [from, to), each given to `take` until it says that it is enough.
+pub(crate) fn between(
+    conn: &Connection,
+    agent: &Vantage,
+    (from, to): (Timestamp, Timestamp),
+    mut take: impl FnMut(Entry) -> bool,
+) -> Result<(), StoreError> {
+    let mut query = conn.prepare_cached(
+        "SELECT position, vantage, received_at, bytes FROM deliveries JOIN agents ON agents.id = agent
+         WHERE vantage = ?1 AND last_at >= ?2 AND last_at < ?3 + ?4 AND first_at < ?3 ORDER BY last_at",
+    )?;
+    let bounds = params![agent.to_string(), from.as_millis(), to.as_millis(), LONGEST_BATCH_MS];
+    let mut rows = query.query(bounds)?;
+    while let Some(row) = rows.next()? {
+        if !take(entry(raw(row)?)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Drops at most `limit` of the entries that were received before `before`, oldest first; says how many went.
+pub(crate) fn forget(conn: &Connection, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    Ok(conn.execute(
+        "DELETE FROM deliveries WHERE position IN
+           (SELECT position FROM deliveries WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)",
+        params![before.as_millis(), i64::try_from(limit).unwrap_or(i64::MAX)],
+    )?)
+}
+
+type Raw = (Position, String, i64, Vec<u8>);
+
+fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
+
+fn entry((position, vantage, received_at, bytes): Raw) -> Result<Entry, StoreError> {
+    let agent = vantage.parse().map_err(|_| StoreError::Damaged { what: "agent" })?;
+    Ok(Entry { position, agent, received_at: Timestamp::from_millis(received_at), bytes })
+}

@@ -1,0 +1,106 @@
+//! The store: two SQLite files in one folder that only one collector uses at a time.
+//!
+//! `journal.db` is the truth: deliveries as they came, the agents and their tokens, the plans that deliveries refer
+//! to, and when the collector ran. `state.db` is derived from it: intervals, incidents, events, the judge's
+//! checkpoint. Each file has one writer (the journal's thread, the judge), so that neither ever waits for the other.
+
+pub(crate) mod agents;
+pub(crate) mod folder;
+pub(crate) mod journal;
+pub(crate) mod plans;
+pub(crate) mod readers;
+pub(crate) mod runs;
+pub(crate) mod writer;
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::Connection;
+
+/// The file of the journal.
+pub(crate) const JOURNAL_FILE: &str = "journal.db";
+/// The file of what is derived.
+pub(crate) const STATE_FILE: &str = "state.db";
+
+/// How the journal came to its present shape; the number of steps taken is its `user_version`.
+pub(crate) const JOURNAL_STEPS: &[&str] = &[include_str!("journal.sql")];
+/// How the state came to its present shape.
+pub(crate) const STATE_STEPS: &[&str] = &[include_str!("state.sql")];
+
+/// How long a connection waits for another process (`kentongan agent add`) that writes.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What goes wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite refuses.
+    #[error("the store refuses; is the disk full or the data folder damaged?")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file comes from a later version.
+    #[error(
+        "{file} was written by a newer kentongan (its format is {found}, this one knows {known}); use that one"
+    )]
+    Newer {
+        /// The file's name.
+        file: String,
+        /// Its format.
+        found: u32,
+        /// The last format that is known.
+        known: u32,
+    },
+    /// A stored value does not read back.
+    #[error("the store holds a damaged {what}")]
+    Damaged {
+        /// What it is.
+        what: &'static str,
+    },
+    /// The store has been closed.
+    #[error("the store has been closed")]
+    Closed,
+}
+
+/// Opens a file of the store and takes the steps that it lacks, each in a transaction of its own.
+pub(crate) fn open(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
+    let mut conn = Connection::open(path)?;
+    conn.busy_timeout(BUSY)?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", "ON")?;
+    conn.set_prepared_statement_cache_capacity(64);
+    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let known = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    let taken: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if taken > known {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Err(StoreError::Newer { file, found: taken, known });
+    }
+    for step in steps.iter().skip(taken as usize) {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", known)?;
+    tx.commit()?;
+    Ok(conn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_a_later_version_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        open(&path, JOURNAL_STEPS).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let error = open(&path, JOURNAL_STEPS).unwrap_err();
+        assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+    }
+
+    #[test]
+    fn opening_twice_takes_no_step_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, steps) in [(JOURNAL_FILE, JOURNAL_STEPS), (STATE_FILE, STATE_STEPS)] {
+            let path = dir.path().join(file);
+            drop(open(&path, steps).unwrap());
+            open(&path, steps).unwrap();
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Unfolding: what an entry of the journal says, in the terms of the contract. Pure: the same entry with the same plan
+//! is the same observations, however often it is read.
+
+use kentongan_model::{
+    id::{Subject, Vantage},
+    observation::{Heartbeat, InterfaceState, Observation, Oper, Round, SnmpAnswer},
+    time::Timestamp,
+    wire::{Delivery, DeviceReading, InterfaceReading},
+};
+
+use crate::{
+    influx::points::PlacedReading,
+    placing::{Placing, booted},
+    store::plans::Contents,
+};
+
+/// A delivery with its times placed and its indices resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Unfolded {
+    /// The sign of life that the delivery is; none from the core's own agent.
+    pub(crate) heartbeat: Option<Heartbeat>,
+    /// Rounds.
+    pub(crate) rounds: Vec<Round>,
+    /// Answered SNMP polls.
+    pub(crate) answers: Vec<SnmpAnswer>,
+    /// The interfaces in those answers, with all that was read of them.
+    pub(crate) readings: Vec<PlacedReading>,
+}
+
+impl Unfolded {
+    /// What the timeline is told.
+    pub(crate) fn into_observations(self) -> impl Iterator<Item = Observation> {
+        let heartbeat = self.heartbeat.into_iter().map(Observation::Heartbeat);
+        let rounds = self.rounds.into_iter().map(Observation::Round);
+        heartbeat.chain(rounds).chain(self.answers.into_iter().map(Observation::Snmp))
+    }
+}
+
+/// What is wrong with a batch in the light of its plan; none when all its indices lead somewhere.
+pub(crate) fn fault(delivery: &Delivery, plan: &Contents) -> Option<String> {
+    let batch = &delivery.batch;
+    if let Some(round) = batch.rounds.iter().find(|round| usize::from(round.target) >= plan.targets.len()) {
+        return Some(format!(
+            "a round is of target {}, and its plan has {}",
+            round.target,
+            plan.targets.len()
+        ));
+    }
+    batch.readings.iter().find_map(|reading| match plan.devices.get(usize::from(reading.device)) {
+        None => Some(format!(
+            "a reading is of device {}, and its plan has {}",
+            reading.device,
+            plan.devices.len()
+        )),
+        Some(device) => {
+            let beyond =
+                reading.interfaces.iter().find(|read| usize::from(read.link) >= device.links.len())?;
+            Some(format!(
+                "a reading is of link {} of {}, which has {}",
+                beyond.link,
+                device.subject,
+                device.links.len()
+            ))
+        }
+    })
+}
+
+/// Unfolds a delivery. What its plan does not have is left out (ingest refuses such a batch).
+pub(crate) fn unfold(delivery: &Delivery, received_at: Timestamp, plan: &Contents) -> Unfolded {
+    let placing = Placing::of(delivery, received_at);
+    let agent = &delivery.batch.agent;
+    let rounds = delivery.batch.rounds.iter().filter_map(|round| {
+        Some(Round {
+            at: placing.at(round.mono_ms),
+            vantage: agent.clone(),
+            target: plan.targets.get(usize::from(round.target))?.clone(),
+            sent: u32::from(round.sent),
+            rtts_us: round.rtts_us.clone(),
+        })
+    });
+    let mut answers = Vec::new();
+    let mut readings = Vec::new();
+    for reading in &delivery.batch.readings {
+        if let Some((answer, interfaces)) = answer(reading, placing.at(reading.mono_ms), agent, plan) {
+            answers.push(answer);
+            readings.extend(interfaces);
+        }
+    }
+    let heartbeat = agent.site().map(|site| Heartbeat {
+        at: received_at,
+        agent: site.clone(),
+        boot_at: Some(booted(&delivery.sent, received_at)),
+    });
+    Unfolded { heartbeat, rounds: rounds.collect(), answers, readings }
+}
+
+fn answer(
+    reading: &DeviceReading,
+    at: Timestamp,
+    vantage: &Vantage,
+    plan: &Contents,
+) -> Option<(SnmpAnswer, Vec<PlacedReading>)> {
+    let device = plan.devices.get(usize::from(reading.device))?;
+    let Subject::Target { site, target } = &device.subject else { return None };
+    let read = |interface: &InterfaceReading| {
+        let link = device.links.get(usize::from(interface.link))?;
+        let placed = PlacedReading {
+            at,
+            vantage: vantage.clone(),
+            site: site.clone(),
+            target: target.clone(),
+            link: link.clone(),
+            interface: interface.clone(),
+        };
+        Some(placed)
+    };
+    let readings: Vec<PlacedReading> = reading.interfaces.iter().filter_map(read).collect();
+    // A reading is of the interface that the inventory means by the link's name, whether that is its ifName or its
+    // ifAlias; the agent tells the two only when they are new.
+    let state = |read: &PlacedReading| InterfaceState {
+        name: Some(read.link.clone()),
+        alias: read.interface.alias.clone(),
+        oper: read.interface.oper_status.and_then(oper),
+    };
+    let boot_at = reading.uptime_cs.map(|cs| at - std::time::Duration::from_millis(u64::from(cs) * 10));
+    let interfaces = readings.iter().map(state).collect();
+    let answer = SnmpAnswer {
+        at,
+        vantage: vantage.clone(),
+        site: site.clone(),
+        target: target.clone(),
+        boot_at,
+        interfaces,
+    };
+    Some((answer, readings))
+}
+
+/// ifOperStatus of RFC 2863: 1 is up; 3 (testing) and 4 (unknown) do not tell; all else is down.
+fn oper(status: u8) -> Option<Oper> {
+    match status {
+        1 => Some(Oper::Up),
+        3 | 4 => None,
+        _ => Some(Oper::Down),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kentongan_model::{
+        plan::PlanRevision,
+        time::{BootId, Stamp},
+        wire::{Batch, MeasuredRound},
+    };
+
+    use super::*;
+    use crate::store::plans::Device;
+
+    fn plan() -> Contents {
+        let router: Subject = "kec-a/router".parse().unwrap();
+        let device = Device { subject: router.clone(), links: vec!["sfp1".to_owned()] };
+        Contents { targets: vec![router, "reference/10.0.0.1".parse().unwrap()], devices: vec![device] }
+    }
+
+    fn delivery(agent: &str) -> Delivery {
+        let stamp = Stamp { boot: BootId(1), mono_ms: 60_000, wall: Timestamp::default() };
+        let round = MeasuredRound { target: 1, mono_ms: 50_000, sent: 3, rtts_us: vec![7, 9] };
+        let interface = InterfaceReading { link: 0, oper_status: Some(7), ..InterfaceReading::default() };
+        let reading =
+            DeviceReading { device: 0, mono_ms: 55_000, uptime_cs: Some(300), interfaces: vec![interface] };
+        let batch = Batch {
+            agent: agent.parse().unwrap(),
+            series: 1,
+            sequence: 1,
+            sealed: stamp,
+            plan: PlanRevision(0),
+            dropped_rounds: 0,
+            rounds: vec![round],
+            readings: vec![reading],
+        };
+        Delivery { sent: stamp, batch }
+    }
+
+    #[test]
+    fn a_delivery_becomes_a_heartbeat_its_rounds_and_its_answers() {
+        let received_at = Timestamp::from_millis(1_000_000);
+        let unfolded = unfold(&delivery("kec-a"), received_at, &plan());
+        let heartbeat = unfolded.heartbeat.clone().unwrap();
+        assert_eq!((heartbeat.at, heartbeat.boot_at), (received_at, Some(Timestamp::from_millis(940_000))));
+        assert_eq!(unfolded.rounds[0].at, Timestamp::from_millis(990_000));
+        assert_eq!(unfolded.rounds[0].target.to_string(), "reference/10.0.0.1");
+        let answer = &unfolded.answers[0];
+        assert_eq!(answer.at, Timestamp::from_millis(995_000));
+        assert_eq!(answer.boot_at, Some(Timestamp::from_millis(992_000)));
+        assert_eq!(answer.interfaces[0].name.as_deref(), Some("sfp1"));
+        assert_eq!(answer.interfaces[0].oper, Some(Oper::Down));
+        assert_eq!(unfolded.into_observations().count(), 3);
+    }
+
+    #[test]
+    fn the_cores_own_agent_has_no_heartbeat() {
+        assert_eq!(unfold(&delivery("core"), Timestamp::default(), &plan()).heartbeat, None);
+    }
+
+    #[test]
+    fn indices_that_lead_nowhere_are_told() {
+        assert_eq!(fault(&delivery("kec-a"), &plan()), None);
+        let mut few = plan();
+        few.targets.pop();
+        assert_eq!(fault(&delivery("kec-a"), &few).unwrap(), "a round is of target 1, and its plan has 1");
+        let mut bare = plan();
+        bare.devices[0].links.clear();
+        assert_eq!(
+            fault(&delivery("kec-a"), &bare).unwrap(),
+            "a reading is of link 0 of kec-a/router, which has 0"
+        );
+        let mut none = plan();
+        none.devices.clear();
+        assert_eq!(fault(&delivery("kec-a"), &none).unwrap(), "a reading is of device 0, and its plan has 0");
+    }
+}
