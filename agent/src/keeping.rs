@@ -1,0 +1,58 @@
+//! Between those who measure and the spool: keeps a record the moment it is measured, and tells the uplink of changes.
+//!
+//! The spool is shared by the tasks of one agent behind a lock that is held for one file operation at a time.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kentongan_model::{
+    plan::PlanRevision,
+    time::Clock,
+    wire::{DeviceReading, MeasuredRound},
+};
+use tokio::sync::Notify;
+
+use crate::spool::{Record, Spool};
+
+/// Where measurements are kept. Clones share one spool.
+#[derive(Debug, Clone)]
+pub(crate) struct Keeping {
+    spool: Arc<Mutex<Spool>>,
+    clock: Arc<dyn Clock>,
+    changed: Arc<Notify>,
+}
+
+impl Keeping {
+    pub(crate) fn new(spool: Spool, clock: Arc<dyn Clock>) -> Self {
+        Keeping { spool: Arc::new(Mutex::new(spool)), clock, changed: Arc::new(Notify::new()) }
+    }
+
+    pub(crate) fn keep_round(&self, plan: PlanRevision, round: MeasuredRound) {
+        self.keep(plan, &Record::Round(round));
+    }
+
+    pub(crate) fn keep_reading(&self, plan: PlanRevision, reading: DeviceReading) {
+        self.keep(plan, &Record::Reading(reading));
+    }
+
+    fn keep(&self, plan: PlanRevision, record: &Record) {
+        let now = self.clock.stamp();
+        if let Err(error) = self.spool().append(plan, record, &now) {
+            tracing::error!("a measurement is lost: {}", crate::told(&error));
+        }
+    }
+
+    /// Something was decided otherwise than before: it is to be delivered at once.
+    pub(crate) fn tell_change(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits until [`Self::tell_change`] was called since the last time.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The spool itself, for a moment; never across an await.
+    pub(crate) fn spool(&self) -> MutexGuard<'_, Spool> {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

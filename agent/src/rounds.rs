@@ -1,0 +1,222 @@
+//! Runs the rounds: takes what is due from the [`schedule`](crate::schedule), has it pinged, writes it into the spool at
+//! once and asks [`decision`](crate::decision) whether the next round has to follow soon.
+//!
+//! A round that was measured is in the spool before anything else happens with it.
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
+use kentongan_model::{
+    id::Subject,
+    plan::PlannedTarget,
+    time::{Clock, Stamp},
+    wire::MeasuredRound,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    decision::{Class, Decision, Standing},
+    keeping::Keeping,
+    pace::Pace,
+    pinger::{Echo, Pinger},
+    plan_cache::LoadedPlan,
+    schedule::Schedule,
+};
+
+/// Between the probes of a round.
+const SPREAD: Duration = Duration::from_millis(30);
+
+/// How often at most the other targets are asked along when one that stood up stops answering: whether it alone is
+/// gone is told by what still answers *after* it fell silent.
+const WITNESS_PAUSE: Duration = Duration::from_secs(10);
+
+/// The task that measures.
+pub(crate) struct Rounds<P> {
+    pub(crate) pinger: Arc<P>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) plans: watch::Receiver<Option<Arc<LoadedPlan>>>,
+    pub(crate) keeping: Keeping,
+}
+
+/// What is being done under one plan.
+struct Work {
+    plan: Arc<LoadedPlan>,
+    schedule: Schedule,
+    decisions: Vec<Decision>,
+    begun: Vec<Option<Duration>>,
+    witnesses_asked: Option<Duration>,
+}
+
+/// A round that has ended.
+struct Measured {
+    plan: Arc<LoadedPlan>,
+    index: usize,
+    begun: Stamp,
+    echoes: Vec<Echo>,
+}
+
+impl<P: Pinger> Rounds<P> {
+    /// Measures until told to stop. Rounds that run then are given up.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let pace = Pace::default();
+        let mut running = FuturesUnordered::new();
+        let mut work = None;
+        self.adopt(&mut work);
+        loop {
+            let now = self.clock.since_boot();
+            if let Some(work) = &mut work {
+                for index in work.schedule.take_due(now) {
+                    let plan = Arc::clone(&work.plan);
+                    running.push(measure(
+                        Arc::clone(&self.pinger),
+                        pace.clone(),
+                        Arc::clone(&self.clock),
+                        plan,
+                        index,
+                    ));
+                }
+            }
+            let next_due = work.as_ref().and_then(|work| work.schedule.next_due());
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                changed = self.plans.changed() => match changed {
+                    Ok(()) => self.adopt(&mut work),
+                    Err(_) => return,
+                },
+                Some(measured) = running.next() => self.take(&mut work, &measured),
+                () = sleep_until(next_due, now) => {}
+            }
+        }
+    }
+
+    /// Takes up the newest plan. Targets that are in both plans keep what is decided about them and when they are due.
+    fn adopt(&mut self, work: &mut Option<Work>) {
+        let Some(plan) = self.plans.borrow_and_update().clone() else { return };
+        let now = self.clock.since_boot();
+        let mut next = Work::new(Arc::clone(&plan), now);
+        if let Some(before) = work.take() {
+            next.inherit(&before, now);
+        }
+        let out_of_reach = |target: &PlannedTarget| !self.pinger.reaches(target.address);
+        for (index, target) in plan.plan.targets.iter().enumerate().filter(|(_, target)| out_of_reach(target))
+        {
+            tracing::error!(target = %target.subject, address = %target.address,
+                "not probed: this machine has no ICMP socket for the address's family");
+            next.schedule.running(index);
+        }
+        *work = Some(next);
+    }
+
+    fn take(&self, work: &mut Option<Work>, measured: &Measured) {
+        let Some(work) = work else { return };
+        // Under a newer plan the target may have another number, or be gone.
+        let planned = &measured.plan.plan.targets[measured.index];
+        let same = Arc::ptr_eq(&work.plan, &measured.plan);
+        let index = if same { Some(measured.index) } else { work.position(planned) };
+        let Some(index) = index else { return };
+        let target = &work.plan.plan.targets[index];
+        let round = MeasuredRound {
+            target: u16::try_from(index).unwrap_or(u16::MAX),
+            mono_ms: measured.begun.mono_ms,
+            sent: u16::try_from(measured.echoes.len()).unwrap_or(u16::MAX),
+            rtts_us: measured.echoes.iter().filter_map(|echo| echo.rtt_us()).collect(),
+        };
+        let class = Class::of(&round, target);
+        self.keeping.keep_round(work.plan.revision, round);
+
+        let begun = Duration::from_millis(measured.begun.mono_ms);
+        let was = work.decisions[index].standing();
+        let verdict = work.decisions[index].observe(begun, class, target);
+        if verdict.changed {
+            let standing = work.decisions[index].standing();
+            let why = measured.echoes.last();
+            tracing::info!(target = %target.subject, address = %target.address, ?was, ?standing, ?why, "decided");
+            self.keeping.tell_change();
+        }
+        let now = self.clock.since_boot();
+        work.begun[index] = Some(begun);
+        work.schedule.done(index, begun, now, verdict.undecided);
+        if class == Class::Failed && matches!(was, Standing::Up | Standing::Degraded) && !verdict.changed {
+            work.ask_witnesses(begun, now);
+        }
+    }
+}
+
+impl Work {
+    fn new(plan: Arc<LoadedPlan>, now: Duration) -> Self {
+        let targets = &plan.plan.targets;
+        let schedule = Schedule::new(now, targets);
+        let (decisions, begun) = (vec![Decision::default(); targets.len()], vec![None; targets.len()]);
+        Work { schedule, decisions, begun, plan, witnesses_asked: None }
+    }
+
+    fn inherit(&mut self, before: &Work, now: Duration) {
+        let known: HashMap<(&Subject, IpAddr), usize> = before.numbered().collect();
+        for (index, target) in self.plan.plan.targets.iter().enumerate() {
+            let Some(&old) = known.get(&(&target.subject, target.address)) else { continue };
+            self.decisions[index] = before.decisions[old].clone();
+            self.begun[index] = before.begun[old];
+            self.schedule.keep(index, &before.schedule, old, now);
+        }
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = ((&Subject, IpAddr), usize)> {
+        self.plan
+            .plan
+            .targets
+            .iter()
+            .enumerate()
+            .map(|(index, target)| ((&target.subject, target.address), index))
+    }
+
+    fn position(&self, planned: &PlannedTarget) -> Option<usize> {
+        let sought = (&planned.subject, planned.address);
+        self.numbered().find(|(target, _)| *target == sought).map(|(_, index)| index)
+    }
+
+    /// Brings forward the rounds of the targets that have not been asked since a target fell silent at `since`.
+    fn ask_witnesses(&mut self, since: Duration, now: Duration) {
+        if self.witnesses_asked.is_some_and(|asked| now.saturating_sub(asked) < WITNESS_PAUSE) {
+            return;
+        }
+        self.witnesses_asked = Some(now);
+        for (index, begun) in self.begun.iter().enumerate() {
+            if begun.is_some_and(|begun| begun < since) {
+                self.schedule.hasten(index, now);
+            }
+        }
+    }
+}
+
+/// Measures one round: its probes go out [`SPREAD`] apart, each when the pace admits it.
+async fn measure<P: Pinger>(
+    pinger: Arc<P>,
+    pace: Pace,
+    clock: Arc<dyn Clock>,
+    plan: Arc<LoadedPlan>,
+    index: usize,
+) -> Measured {
+    let target = &plan.plan.targets[index];
+    let (address, timeout) = (target.address, Duration::from_millis(target.timeout_ms));
+    let probe = async |number: u16| {
+        if number > 0 {
+            tokio::time::sleep(SPREAD * u32::from(number)).await;
+        }
+        let turn = pace.turn().await;
+        let sent = clock.stamp();
+        (sent, turn.hold(pinger.ping(address, timeout)).await)
+    };
+    let probes = join_all((0..target.probes).map(probe)).await;
+    let begun = probes.iter().map(|(sent, _)| *sent).min_by_key(|sent| sent.mono_ms);
+    let begun = begun.unwrap_or_else(|| clock.stamp());
+    Measured { index, begun, echoes: probes.into_iter().map(|(_, echo)| echo).collect(), plan }
+}
+
+async fn sleep_until(due: Option<Duration>, now: Duration) {
+    match due {
+        Some(due) => tokio::time::sleep(due.saturating_sub(now)).await,
+        None => std::future::pending().await,
+    }
+}

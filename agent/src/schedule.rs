@@ -1,0 +1,158 @@
+//! When which target is due. Pure: every moment is an argument, as time since boot.
+//!
+//! The phases of the targets are staggered over the interval in [`GROUPS`] groups, since each wake-up costs; what is due
+//! within [`SLACK`] goes along. The first round is due at once. A round that leaves something undecided is followed by
+//! another [`FAST`] later, out of a budget: a target that flaps forever is probed at most twice as often as planned.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use kentongan_model::plan::PlannedTarget;
+
+/// In how many groups an interval's targets are probed.
+pub const GROUPS: u32 = 8;
+/// What is due this soon is taken along.
+pub const SLACK: Duration = Duration::from_millis(20);
+/// From the beginning of one round to the next, while something is undecided.
+pub const FAST: Duration = Duration::from_secs(1);
+
+/// The timetable of a plan's targets, by their index.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    start: Duration,
+    slots: Vec<Slot>,
+    due: BTreeSet<(Duration, usize)>,
+    /// Fast rounds that were not granted because the budget was used up.
+    withheld: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Slot {
+    interval: Duration,
+    phase: Duration,
+    /// When it is due; none while its round runs.
+    due: Option<Duration>,
+    budget: Budget,
+}
+
+/// How many fast rounds a target may still have: `full` at first, and one more for each interval that passes.
+#[derive(Debug, Clone)]
+struct Budget {
+    full: u32,
+    left: u32,
+    filled_at: Duration,
+}
+
+impl Budget {
+    fn spend(&mut self, now: Duration, interval: Duration) -> bool {
+        let intervals = now.saturating_sub(self.filled_at).as_millis() / interval.as_millis().max(1);
+        let intervals = u32::try_from(intervals).unwrap_or(u32::MAX);
+        if intervals > 0 {
+            self.left = self.left.saturating_add(intervals).min(self.full);
+            self.filled_at += interval.saturating_mul(intervals);
+        }
+        let granted = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        granted
+    }
+}
+
+impl Schedule {
+    /// A timetable in which everything is due at `start`.
+    #[must_use]
+    pub fn new(start: Duration, targets: &[PlannedTarget]) -> Self {
+        let mut members = BTreeMap::new();
+        let slots: Vec<Slot> = targets
+            .iter()
+            .map(|target| {
+                let n: &mut u32 = members.entry(target.interval_ms).or_default();
+                *n = (*n + 1) % GROUPS;
+                let interval = Duration::from_millis(target.interval_ms.max(1));
+                let full = 4 + 2 * target.down_after.max(target.up_after).min(100);
+                let budget = Budget { full, left: full, filled_at: start };
+                Slot { interval, phase: interval * *n / GROUPS, due: Some(start), budget }
+            })
+            .collect();
+        let due = (0..slots.len()).map(|index| (start, index)).collect();
+        Schedule { start, slots, due, withheld: 0 }
+    }
+
+    /// When something is due next; none while nothing is, or everything runs.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        self.due.first().map(|&(at, _)| at)
+    }
+
+    /// Takes out what is due at `now`, or soon after. Each has to be brought back with [`Self::done`].
+    pub fn take_due(&mut self, now: Duration) -> Vec<usize> {
+        let mut taken = Vec::new();
+        while let Some(&(at, index)) = self.due.first()
+            && at <= now + SLACK
+        {
+            self.due.pop_first();
+            self.slots[index].due = None;
+            taken.push(index);
+        }
+        taken
+    }
+
+    /// Brings back a target whose round began at `begun` and has ended by `now`.
+    pub fn done(&mut self, index: usize, begun: Duration, now: Duration, undecided: bool) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let regular = slot.after(self.start, begun).max(now);
+        let fast = (begun + FAST).max(now);
+        let wanted = undecided && fast < regular;
+        let granted = wanted && slot.budget.spend(now, slot.interval);
+        self.withheld += u64::from(wanted && !granted);
+        self.put(index, if granted { fast } else { regular });
+    }
+
+    /// Keeps what it can from the timetable of the plan before: target `index` was `old` there and is not due at once.
+    pub fn keep(&mut self, index: usize, before: &Schedule, old: usize, now: Duration) {
+        let (Some(slot), Some(was)) = (self.slots.get_mut(index), before.slots.get(old)) else { return };
+        slot.budget = was.budget.clone();
+        let due = was.due.map_or(now, |due| due.min(slot.after(self.start, now)));
+        self.put(index, due);
+    }
+
+    /// Takes a target out whose round is still running; [`Self::done`] brings it back.
+    pub fn running(&mut self, index: usize) {
+        if let Some(due) = self.slots.get_mut(index).and_then(|slot| slot.due.take()) {
+            self.due.remove(&(due, index));
+        }
+    }
+
+    /// Brings a target's round forward to `now`, if it is not running.
+    pub fn hasten(&mut self, index: usize, now: Duration) {
+        if self.slots.get(index).is_some_and(|slot| slot.due.is_some_and(|due| due > now)) {
+            self.put(index, now);
+        }
+    }
+
+    /// Fast rounds that the budget did not grant, since the plan was adopted.
+    #[must_use]
+    pub fn withheld(&self) -> u64 {
+        self.withheld
+    }
+
+    fn put(&mut self, index: usize, at: Duration) {
+        if let Some(due) = self.slots[index].due.replace(at) {
+            self.due.remove(&(due, index));
+        }
+        self.due.insert((at, index));
+    }
+}
+
+impl Slot {
+    /// The first moment of its own phase that lies clearly after `begun`: a round that was just measured is not
+    /// measured again a moment later, and the gap never exceeds one and a half intervals.
+    fn after(&self, start: Duration, begun: Duration) -> Duration {
+        let pause = FAST.min(self.interval / 2);
+        let first = start + self.phase;
+        let passed =
+            (begun + pause).saturating_sub(first).as_nanos().div_ceil(self.interval.as_nanos().max(1));
+        first + self.interval.saturating_mul(u32::try_from(passed).unwrap_or(u32::MAX))
+    }
+}

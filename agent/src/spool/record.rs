@@ -1,0 +1,254 @@
+//! One record of the open log: what was measured, as bytes that tell by themselves whether they are whole.
+//!
+//! A frame is length, CRC-32 and payload; all numbers are little-endian. Whatever does not read back exactly (a torn
+//! tail, a flipped bit) ends the log there, and is counted, never fatal.
+
+use kentongan_model::wire::{DeviceReading, InterfaceReading, MeasuredRound};
+
+/// The largest payload. A round of 65,535 answered probes takes 262 kB.
+const MAX_PAYLOAD: usize = 512 * 1024;
+
+/// Something that goes into the next batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A round of probes.
+    Round(MeasuredRound),
+    /// An answered SNMP poll.
+    Reading(DeviceReading),
+    /// So many rounds had to be dropped.
+    Dropped(u64),
+}
+
+const ROUND: u8 = 1;
+const READING: u8 = 2;
+const DROPPED: u8 = 3;
+
+impl Record {
+    /// The record as a frame.
+    pub(super) fn frame(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            Record::Round(round) => {
+                out.push(ROUND);
+                out.extend(round.target.to_le_bytes());
+                out.extend(round.mono_ms.to_le_bytes());
+                out.extend(round.sent.to_le_bytes());
+                for rtt in &round.rtts_us {
+                    out.extend(rtt.to_le_bytes());
+                }
+            }
+            Record::Reading(reading) => {
+                out.push(READING);
+                out.extend(reading.device.to_le_bytes());
+                out.extend(reading.mono_ms.to_le_bytes());
+                optional(&mut out, reading.uptime_cs.map(u32::to_le_bytes));
+                for interface in &reading.interfaces {
+                    put_interface(&mut out, interface);
+                }
+            }
+            Record::Dropped(rounds) => {
+                out.push(DROPPED);
+                out.extend(rounds.to_le_bytes());
+            }
+        }
+        frame(&out)
+    }
+
+    /// Reads a payload back; none when it is not exactly one record.
+    pub(super) fn read(payload: &[u8]) -> Option<Record> {
+        let mut input = Input(payload);
+        let record = match input.byte()? {
+            ROUND => {
+                let (target, mono_ms, sent) = (input.u16()?, input.u64()?, input.u16()?);
+                let mut rtts_us = Vec::with_capacity(input.0.len() / 4);
+                while !input.0.is_empty() {
+                    rtts_us.push(input.u32()?);
+                }
+                Record::Round(MeasuredRound { target, mono_ms, sent, rtts_us })
+            }
+            READING => {
+                let (device, mono_ms) = (input.u16()?, input.u64()?);
+                let uptime_cs = input.optional(Input::u32)?;
+                let mut interfaces = Vec::new();
+                while !input.0.is_empty() {
+                    interfaces.push(take_interface(&mut input)?);
+                }
+                Record::Reading(DeviceReading { device, mono_ms, uptime_cs, interfaces })
+            }
+            DROPPED => Record::Dropped(input.u64()?),
+            _ => return None,
+        };
+        input.0.is_empty().then_some(record)
+    }
+}
+
+/// A payload as a frame.
+pub(super) fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len() + 8);
+    out.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend(crc32fast::hash(payload).to_le_bytes());
+    out.extend(payload);
+    out
+}
+
+/// Takes the next whole frame off `bytes`; none at the end, or where what follows is no whole frame.
+pub(super) fn next_frame<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let mut input = Input(bytes);
+    let (length, sum) = (usize::try_from(input.u32()?).ok()?, input.u32()?);
+    if length > MAX_PAYLOAD {
+        return None;
+    }
+    let payload = input.take(length)?;
+    if crc32fast::hash(payload) != sum {
+        return None;
+    }
+    *bytes = input.0;
+    Some(payload)
+}
+
+fn put_interface(out: &mut Vec<u8>, interface: &InterfaceReading) {
+    out.extend(interface.link.to_le_bytes());
+    for text in [&interface.name, &interface.alias] {
+        out.push(u8::from(text.is_some()));
+        if let Some(text) = text {
+            // ifName and ifAlias have at most 255 characters; whatever a device made longer is cut.
+            let cut = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
+            out.extend((cut.len() as u16).to_le_bytes());
+            out.extend(cut);
+        }
+    }
+    optional(out, interface.oper_status.map(|status| [status]));
+    optional(out, interface.high_speed_mbps.map(u32::to_le_bytes));
+    for counter in interface.counters {
+        optional(out, counter.map(u64::to_le_bytes));
+    }
+}
+
+fn take_interface(input: &mut Input<'_>) -> Option<InterfaceReading> {
+    let mut interface = InterfaceReading { link: input.u16()?, ..InterfaceReading::default() };
+    interface.name = input.optional(Input::text)?;
+    interface.alias = input.optional(Input::text)?;
+    interface.oper_status = input.optional(Input::byte)?;
+    interface.high_speed_mbps = input.optional(Input::u32)?;
+    for counter in &mut interface.counters {
+        *counter = input.optional(Input::u64)?;
+    }
+    Some(interface)
+}
+
+fn optional<const N: usize>(out: &mut Vec<u8>, value: Option<[u8; N]>) {
+    out.push(u8::from(value.is_some()));
+    out.extend(value.into_iter().flatten());
+}
+
+/// Bytes that are read from the front; none where they end too early.
+pub(super) struct Input<'a>(pub(super) &'a [u8]);
+
+impl<'a> Input<'a> {
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (head, tail) = self.0.split_at_checked(length)?;
+        self.0 = tail;
+        Some(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    pub(super) fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = self.u16()?;
+        self.take(length.into()).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    fn optional<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        match self.byte()? {
+            0 => Some(None),
+            1 => read(self).map(Some),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn interface() -> impl Strategy<Value = InterfaceReading> {
+        let text = || proptest::option::of("[a-zA-Z0-9 é-]{0,20}");
+        (any::<u16>(), text(), text(), any::<Option<u8>>(), any::<Option<u32>>(), any::<[Option<u64>; 8]>())
+            .prop_map(|(link, name, alias, oper_status, high_speed_mbps, counters)| InterfaceReading {
+                link,
+                name,
+                alias,
+                oper_status,
+                high_speed_mbps,
+                counters,
+            })
+    }
+
+    fn record() -> impl Strategy<Value = Record> {
+        let reading =
+            (any::<u16>(), any::<u64>(), any::<Option<u32>>(), prop::collection::vec(interface(), 0..4));
+        prop_oneof![
+            (any::<u16>(), any::<u64>(), any::<u16>(), prop::collection::vec(any::<u32>(), 0..9)).prop_map(
+                |(target, mono_ms, sent, rtts_us)| Record::Round(MeasuredRound {
+                    target,
+                    mono_ms,
+                    sent,
+                    rtts_us
+                })
+            ),
+            reading.prop_map(|(device, mono_ms, uptime_cs, interfaces)| Record::Reading(DeviceReading {
+                device,
+                mono_ms,
+                uptime_cs,
+                interfaces
+            })),
+            any::<u64>().prop_map(Record::Dropped),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn records_read_back_and_a_cut_or_flipped_tail_ends_the_log_where_it_is(
+            records in prop::collection::vec(record(), 1..6),
+            cut in any::<prop::sample::Index>(),
+            bit in 0u8..8,
+        ) {
+            let frames: Vec<Vec<u8>> = records.iter().map(Record::frame).collect();
+            let whole = frames.concat();
+            let read = |bytes: &[u8]| {
+                let mut rest = bytes;
+                std::iter::from_fn(|| next_frame(&mut rest)).map_while(Record::read).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(&read(&whole), &records);
+
+            let at = cut.index(whole.len());
+            let mut ends = frames.iter().scan(0, |end, frame| { *end += frame.len(); Some(*end) });
+            let before = ends.position(|end| end > at).unwrap_or(records.len());
+            prop_assert_eq!(&read(&whole[..at]), &records[..before]);
+
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << bit;
+            prop_assert_eq!(&read(&flipped), &records[..before]);
+        }
+    }
+}

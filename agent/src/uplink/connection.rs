@@ -1,0 +1,227 @@
+//! One connection to the collector, kept alive, plain or TLS: what a request travels on.
+//!
+//! Everything has a deadline: resolving and connecting, and the request as a whole. A connection that failed in any way
+//! is never used again; a request on a kept connection that had died meanwhile is repeated once on a new one.
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Request, Uri,
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+    header::{HeaderMap, HeaderValue},
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    },
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A request has this long, and more for a long body: a second for each 4 kB.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A kept connection that nobody acknowledges is given up by the kernel after this.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(8);
+
+/// Why the collector's address cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressError {
+    /// It is no address.
+    #[error("the collector's address '{0}' is not like https://collector.example or http://10.0.0.1:8080")]
+    Malformed(String),
+    /// The CA file cannot be used.
+    #[error("cannot use the CA certificates in {path}: {reason}")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Why a request got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The collector cannot be reached.
+    #[error("cannot reach the collector at {address}; is it running there?")]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It did not answer in time.
+    #[error("the collector at {0} did not answer in time")]
+    Timeout(String),
+    /// The connection broke.
+    #[error("the connection to the collector broke")]
+    Broken(#[from] hyper::Error),
+    /// The answer is too long or broke off.
+    #[error("the collector's answer cannot be read")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What this agent says cannot be put into a request.
+    #[error("cannot make a request")]
+    Request(#[from] hyper::http::Error),
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// Where the collector is, and the connection to it, if there is one.
+pub(super) struct Connection {
+    host: String,
+    port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// The path in front of every path, without a slash at its end.
+    base: String,
+    authority: HeaderValue,
+    kept: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Connection {
+    pub(super) fn to(collector: &str, ca_file: Option<&PathBuf>) -> Result<Self, AddressError> {
+        let malformed = || AddressError::Malformed(collector.to_owned());
+        let uri: Uri = collector.parse().map_err(|_| malformed())?;
+        let (scheme, authority) = (uri.scheme_str(), uri.authority());
+        let (Some(scheme), Some(authority)) = (scheme, authority) else { return Err(malformed()) };
+        if uri.query().is_some() || authority.as_str().contains('@') {
+            return Err(malformed());
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (default_port, tls) = match scheme {
+            "http" => (80, None),
+            "https" => {
+                let name = ServerName::try_from(host.clone()).map_err(|_| malformed())?;
+                (443, Some((TlsConnector::from(Arc::new(tls_config(ca_file)?)), name)))
+            }
+            _ => return Err(malformed()),
+        };
+        let port = authority.port_u16().unwrap_or(default_port);
+        let base = uri.path().trim_end_matches('/').to_owned();
+        let header = HeaderValue::from_str(authority.as_str()).map_err(|_| malformed())?;
+        Ok(Connection { host, port, tls, base, authority: header, kept: None })
+    }
+
+    /// Sends a request for `path` and reads the answer, of at most `limit` bytes.
+    pub(super) async fn call(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+        limit: usize,
+    ) -> Result<Answer, CallError> {
+        let uri = format!("{}{}", self.base, request.uri());
+        *request.uri_mut() = uri.parse().map_err(hyper::http::Error::from)?;
+        request.headers_mut().insert("host", self.authority.clone());
+        let length = hyper::body::Body::size_hint(request.body()).lower();
+        let allowed = REQUEST_TIMEOUT + Duration::from_secs(length / 4096);
+        let kept = self.kept.take().filter(|sender| !sender.is_closed());
+        if let Some(sender) = kept {
+            let repeat = request.clone();
+            match self.send(sender, request, allowed, limit).await {
+                // It had been closed at the other end, or its NAT entry had gone: nothing says that it was read.
+                Err(CallError::Broken(_)) => request = repeat,
+                answer => return answer,
+            }
+        }
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.connect()).await;
+        let sender = connected.map_err(|_| CallError::Timeout(self.address()))??;
+        self.send(sender, request, allowed, limit).await
+    }
+
+    async fn send(
+        &mut self,
+        mut sender: SendRequest<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
+        allowed: Duration,
+        limit: usize,
+    ) -> Result<Answer, CallError> {
+        let exchange = async {
+            sender.ready().await?;
+            let response = sender.send_request(request).await?;
+            read(response, limit).await
+        };
+        let answer = tokio::time::timeout(allowed, exchange)
+            .await
+            .map_err(|_| CallError::Timeout(self.address()))??;
+        self.kept = Some(sender);
+        Ok(answer)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, CallError> {
+        let failed = |source| CallError::Connect { address: self.address(), source };
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(failed)?;
+        let socket = socket2::SockRef::from(&stream);
+        // What the system does not support it does not need: the request's own deadline holds.
+        let _ = stream.set_nodelay(true);
+        let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+        match &self.tls {
+            None => Self::handshake(TokioIo::new(stream)).await,
+            Some((connector, name)) => {
+                let stream = connector.connect(name.clone(), stream).await.map_err(failed)?;
+                Self::handshake(TokioIo::new(stream)).await
+            }
+        }
+    }
+
+    async fn handshake<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, CallError>
+    where
+        S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    {
+        let (sender, connection) = http1::Builder::new().max_buf_size(32 * 1024).handshake(stream).await?;
+        // Ends with the connection, or when the sender is dropped.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!("connection to the collector: {error}");
+            }
+        });
+        Ok(sender)
+    }
+
+    fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+async fn read(response: hyper::Response<Incoming>, limit: usize) -> Result<Answer, CallError> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, limit).collect().await.map_err(CallError::Body)?.to_bytes();
+    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+}
+
+fn tls_config(ca_file: Option<&PathBuf>) -> Result<ClientConfig, AddressError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = ca_file {
+        let failed = |reason: String| AddressError::CaFile { path: path.clone(), reason };
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
+        let mut added = 0;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| failed(error.to_string()))?;
+            roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+            added += 1;
+        }
+        if added == 0 {
+            return Err(failed("it holds none; give a PEM file".to_owned()));
+        }
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| AddressError::CaFile { path: PathBuf::new(), reason: error.to_string() })?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}

@@ -1,0 +1,217 @@
+//! A collector for tests: hands out a plan, keeps what it is sent, and fails as it is told to.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use kentongan_agent::Config;
+use kentongan_model::{
+    plan::{Plan, PlanRevision, PlannedDevice, PlannedTarget},
+    secret::Secret,
+    wire::{Batch, split},
+};
+
+pub const TOKEN: &str = "kunci-rahasia";
+
+/// How the collector treats the next delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// Keeps it and breaks off the connection instead of acknowledging.
+    KeepsButBreaksOff,
+    /// Answers with this status, keeps nothing.
+    Says(u16),
+    /// Answers 503 with `Retry-After`, keeps nothing.
+    Asks(&'static str),
+}
+
+/// One delivery that arrived.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub batch: Batch,
+    pub sealed: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    plan: String,
+    moods: VecDeque<Mood>,
+    arrivals: Vec<Arrival>,
+    plans_sent: usize,
+    plans_unchanged: usize,
+    prefix: String,
+}
+
+/// The collector.
+#[derive(Debug, Clone)]
+pub struct FakeCollector {
+    kept: Arc<Mutex<Kept>>,
+    pub address: SocketAddr,
+    stop: tokio_util::sync::CancellationToken,
+}
+
+impl FakeCollector {
+    pub async fn start(plan: &Plan) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, plan, Arc::default())
+    }
+
+    fn on(listener: tokio::net::TcpListener, plan: &Plan, kept: Arc<Mutex<Kept>>) -> Self {
+        let address = listener.local_addr().unwrap();
+        kept.lock().unwrap().plan = plan.to_json();
+        let app = Router::new()
+            .route("/base/api/v1/agents/{agent}/plan", get(hand_out_plan))
+            .route("/base/api/v1/agents/{agent}/deliveries", post(receive))
+            .layer(DefaultBodyLimit::max(2 << 20))
+            .with_state(Arc::clone(&kept));
+        let stop = tokio_util::sync::CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            let serving = axum::serve(listener, app);
+            tokio::select! { _ = serving => {}, () = stopped.cancelled() => {} }
+        });
+        FakeCollector { kept, address, stop }
+    }
+
+    pub fn set_plan(&self, plan: &Plan) {
+        self.kept.lock().unwrap().plan = plan.to_json();
+    }
+
+    pub fn expect(&self, moods: impl IntoIterator<Item = Mood>) {
+        self.kept.lock().unwrap().moods.extend(moods);
+    }
+
+    pub fn moods_left(&self) -> usize {
+        self.kept.lock().unwrap().moods.len()
+    }
+
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.kept.lock().unwrap().arrivals.clone()
+    }
+
+    /// (plans sent, times that the plan was unchanged)
+    pub fn plans_asked(&self) -> (usize, usize) {
+        let kept = self.kept.lock().unwrap();
+        (kept.plans_sent, kept.plans_unchanged)
+    }
+
+    pub fn config(&self, folder: &Path) -> Config {
+        Config {
+            agent: "kec-a".parse().unwrap(),
+            collector: format!("http://{}/base/", self.address),
+            token: Secret::new(TOKEN),
+            state_dir: folder.join("state"),
+            memory_dir: folder.join("memory"),
+            ca_file: None,
+        }
+    }
+}
+
+async fn hand_out_plan(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap) -> Response {
+    if headers["authorization"] != format!("Bearer {TOKEN}") {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let mut kept = kept.lock().unwrap();
+    let etag = format!("\"{}\"", PlanRevision::of_json(&kept.plan));
+    if headers.get("if-none-match").is_some_and(|known| *known == etag) {
+        kept.plans_unchanged += 1;
+        return StatusCode::NOT_MODIFIED.into_response();
+    }
+    kept.plans_sent += 1;
+    ([("etag", etag), ("content-type", "application/json".to_owned())], kept.plan.clone()).into_response()
+}
+
+async fn receive(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap, body: Bytes) -> Response {
+    if headers["authorization"] != format!("Bearer {TOKEN}") {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    assert_eq!(headers["content-type"], "application/vnd.kentongan.delivery");
+    let mut kept = kept.lock().unwrap();
+    let mood = kept.moods.pop_front();
+    match mood {
+        Some(Mood::Says(status)) => return StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Mood::Asks(seconds)) => {
+            return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", seconds)]).into_response();
+        }
+        Some(Mood::KeepsButBreaksOff) | None => {}
+    }
+    let (_, sealed) = split(&body).unwrap();
+    kept.arrivals.push(Arrival { batch: Batch::open(sealed).unwrap(), sealed: sealed.to_vec() });
+    if mood == Some(Mood::KeepsButBreaksOff) {
+        // A body that errs makes the server break the connection off before a status is sent whole.
+        let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });
+        return Response::builder()
+            .header("content-length", "10")
+            .body(axum::body::Body::from_stream(broken))
+            .unwrap();
+    }
+    let revision = PlanRevision::of_json(&kept.plan).to_string();
+    ([("kentongan-plan", revision)], StatusCode::NO_CONTENT).into_response()
+}
+
+/// A plan of an agent at `kec-a` with these targets.
+pub fn plan(targets: Vec<PlannedTarget>, devices: Vec<PlannedDevice>) -> Plan {
+    Plan { agent: "kec-a".parse().unwrap(), report_interval_ms: 1_000, targets, devices }
+}
+
+pub fn target(subject: &str, address: &str) -> PlannedTarget {
+    PlannedTarget {
+        subject: subject.parse().unwrap(),
+        address: address.parse().unwrap(),
+        interval_ms: 2_000,
+        probes: 3,
+        timeout_ms: 500,
+        down_after: 3,
+        up_after: 2,
+        loss_warn: 20.0,
+        rtt_warn_us: None,
+    }
+}
+
+/// Waits until `is_so`, which is asked often. Fails after 30 s, with what was waited for.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..3_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited 30 s in vain until {what}");
+}
+
+/// The batches by series and sequence; a name that came with different bytes fails.
+pub fn by_name(arrivals: &[Arrival]) -> BTreeMap<(u64, u64), Batch> {
+    let mut names: BTreeMap<(u64, u64), &Arrival> = BTreeMap::new();
+    for arrival in arrivals {
+        let name = (arrival.batch.series, arrival.batch.sequence);
+        if let Some(before) = names.insert(name, arrival) {
+            assert_eq!(before.sealed, arrival.sealed, "batch {name:?} came with different bytes");
+        }
+    }
+    names.into_iter().map(|(name, arrival)| (name, arrival.batch.clone())).collect()
+}
+
+/// Runs an agent beside `story`, and stops it when that has ended.
+pub async fn beside_agent<T>(config: Config, story: impl Future<Output = T>) -> T {
+    let stop = tokio_util::sync::CancellationToken::new();
+    let clock = Arc::new(kentongan_model::time::SystemClock::new());
+    let agent = tokio::spawn(kentongan_agent::run(config, clock, stop.clone()));
+    let told = story.await;
+    stop.cancel();
+    agent.await.unwrap().unwrap();
+    told
+}
