@@ -4,9 +4,15 @@
 //! is a sealed batch with the moment of its sending, from which the collector tells how old the measurements are.
 
 mod bytes;
+mod coder;
+mod counters;
 mod envelope;
 mod error;
 mod head;
+mod range;
+mod readings;
+mod rounds;
+mod rtts;
 mod seal;
 
 pub use envelope::split;

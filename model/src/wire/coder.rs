@@ -1,0 +1,153 @@
+//! What columns are coded with: histograms that learn, and numbers made of them.
+//!
+//! Every column is written once, for both directions: a [`Coder`] is handed each value and hands back what it is. The
+//! encoder hands back what it was given; the decoder ignores that and hands back what it reads.
+
+use super::{
+    WireError,
+    bytes::{unzigzag, zigzag},
+};
+
+/// How much a symbol gains each time it is seen.
+const GAIN: u16 = 24;
+/// Where counts are halved, so that a histogram follows what changes.
+const FULL: u32 = 1 << 13;
+
+/// How often each symbol was seen so far, and a guess to begin with.
+#[derive(Debug, Clone)]
+pub(super) struct Histogram {
+    counts: Vec<u16>,
+    total: u32,
+}
+
+impl Histogram {
+    /// Begins with a guess; no count of it may be 0, and the sum not over `FULL`.
+    pub(super) fn new(counts: Vec<u16>) -> Self {
+        let total = counts.iter().map(|&count| u32::from(count)).sum();
+        Histogram { counts, total }
+    }
+
+    pub(super) fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// Where a symbol's slot starts, and how wide it is.
+    pub(super) fn slot(&self, symbol: usize) -> (u32, u32) {
+        let start = self.counts[..symbol].iter().map(|&count| u32::from(count)).sum();
+        (start, u32::from(self.counts[symbol]))
+    }
+
+    /// The symbol in whose slot `part` lies, with its slot.
+    pub(super) fn find(&self, part: u32) -> (usize, u32, u32) {
+        let mut start = 0;
+        let last = self.counts.len() - 1;
+        for (symbol, &count) in self.counts[..last].iter().enumerate() {
+            let width = u32::from(count);
+            if part < start + width {
+                return (symbol, start, width);
+            }
+            start += width;
+        }
+        (last, start, u32::from(self.counts[last]))
+    }
+
+    /// Learns.
+    pub(super) fn saw(&mut self, symbol: usize) {
+        self.counts[symbol] += GAIN;
+        self.total += u32::from(GAIN);
+        if self.total > FULL {
+            self.total = 0;
+            for count in &mut self.counts {
+                *count = count.div_ceil(2);
+                self.total += u32::from(*count);
+            }
+        }
+    }
+}
+
+/// Numbers below this are symbols of their own; above, the length in bits is, and the bits below the first follow as
+/// they are.
+const OWN: u64 = 8;
+/// Bits of [`OWN`].
+const OWN_BITS: u32 = 4;
+/// Symbols of a number: its own, and the lengths of 4 to 64 bits.
+const SYMBOLS: usize = OWN as usize + 61;
+
+/// A column of numbers.
+#[derive(Debug, Clone)]
+pub(super) struct Number(Histogram);
+
+impl Number {
+    /// Any size is as likely as any other.
+    pub(super) fn any() -> Self {
+        Number::new(&[])
+    }
+
+    /// Most are near 0.
+    pub(super) fn small() -> Self {
+        Number::new(&[64, 32, 32, 12, 12, 6, 6, 6])
+    }
+
+    /// Hardly any is not 0.
+    pub(super) fn rare() -> Self {
+        Number::new(&[1000, 12, 12, 8, 8, 4, 4, 4])
+    }
+
+    fn new(own: &[u16]) -> Self {
+        let mut counts = vec![1; SYMBOLS];
+        counts[..own.len()].copy_from_slice(own);
+        Number(Histogram::new(counts))
+    }
+}
+
+/// A direction: into bytes or out of them.
+pub(super) trait Coder {
+    /// Codes a symbol by what `histogram` has learnt, and lets it learn.
+    fn symbol(&mut self, histogram: &mut Histogram, symbol: usize) -> Result<usize, WireError>;
+
+    /// Codes one of `total` equally likely values, `total` being at most 2^16.
+    fn even(&mut self, total: u32, value: u32) -> Result<u32, WireError>;
+
+    /// Codes the lowest `bits` of a value, the low ones first.
+    fn raw(&mut self, bits: u32, value: u64) -> Result<u64, WireError> {
+        let mut coded = 0;
+        for at in (0..bits).step_by(16) {
+            let total = 1 << (bits - at).min(16);
+            coded |= u64::from(self.even(total, (value >> at) as u32 & (total - 1))?) << at;
+        }
+        Ok(coded)
+    }
+
+    /// Codes a number of any size.
+    fn number(&mut self, column: &mut Number, value: u64) -> Result<u64, WireError> {
+        let length = u64::BITS - value.leading_zeros();
+        let own = value < OWN;
+        let symbol = if own { value as usize } else { (length - OWN_BITS) as usize + OWN as usize };
+        let symbol = self.symbol(&mut column.0, symbol)? as u64;
+        let Some(longer) = symbol.checked_sub(OWN) else { return Ok(symbol) };
+        let below = longer as u32 + OWN_BITS - 1;
+        Ok(1 << below | self.raw(below, value)?)
+    }
+
+    /// Codes a number with a sign.
+    fn signed(&mut self, column: &mut Number, value: i64) -> Result<i64, WireError> {
+        self.number(column, zigzag(value)).map(unzigzag)
+    }
+
+    /// Codes `value` as what it differs from `expected`.
+    fn near(&mut self, column: &mut Number, expected: u64, value: u64) -> Result<u64, WireError> {
+        let off = self.signed(column, value.wrapping_sub(expected).cast_signed())?;
+        Ok(expected.wrapping_add(off.cast_unsigned()))
+    }
+
+    /// Codes a number that must fit into a smaller type.
+    fn fitting<T: TryFrom<u64>>(
+        &mut self,
+        column: &mut Number,
+        expected: u64,
+        value: u64,
+        what: &'static str,
+    ) -> Result<T, WireError> {
+        T::try_from(self.near(column, expected, value)?).map_err(|_| WireError::Malformed(what))
+    }
+}

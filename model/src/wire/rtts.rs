@@ -1,0 +1,119 @@
+//! The column of RTTs, target by target.
+//!
+//! An RTT is a floor that light and queues' emptiness set, and what it is above it: skewed, with a long tail. For each
+//! run of a target's rounds the encoder tells the floor and a step; each RTT is then so many steps above the floor, coded
+//! by a histogram that all targets share, and a rest within the step, which is noise and goes as it is.
+
+use super::{
+    MeasuredRound, WireError,
+    coder::{Coder, Histogram, Number},
+};
+
+/// Floor and step are told anew after so many rounds of a target.
+const RUN: usize = 32;
+/// So many steps have a symbol of their own; the last symbol says that a number follows.
+const STEPS: u64 = 20;
+/// The steps' histogram begins as a smooth skewed bump with a tail: RTTs above their least, in a third of their spread.
+const SHAPE: [u16; STEPS as usize + 1] =
+    [230, 270, 240, 205, 172, 143, 118, 97, 80, 65, 53, 43, 35, 28, 23, 19, 16, 13, 11, 9, 40];
+/// Steps are 1, 2, 3, 4, 6, 8, 12, … µs: powers of two, and one and a half of them.
+const STEP_SIZES: usize = 63;
+
+/// Codes the RTTs of all rounds.
+pub(super) fn code(coder: &mut impl Coder, rounds: &mut [MeasuredRound]) -> Result<(), WireError> {
+    let mut order: Vec<(u16, usize)> = rounds.iter().map(|round| round.target).zip(0..).collect();
+    order.sort_unstable();
+    let mut column = Column {
+        step: Histogram::new(vec![2; STEP_SIZES]),
+        floor: Number::any(),
+        steps: Histogram::new(SHAPE.to_vec()),
+        far: Number::any(),
+    };
+    for of_target in order.chunk_by(|a, b| a.0 == b.0) {
+        for run in of_target.chunks(RUN) {
+            column.code(coder, rounds, run)?;
+        }
+    }
+    Ok(())
+}
+
+struct Column {
+    step: Histogram,
+    floor: Number,
+    steps: Histogram,
+    far: Number,
+}
+
+impl Column {
+    fn code(
+        &mut self,
+        coder: &mut impl Coder,
+        rounds: &mut [MeasuredRound],
+        run: &[(u16, usize)],
+    ) -> Result<(), WireError> {
+        let all = || run.iter().flat_map(|&(_, index)| &rounds[index].rtts_us).copied();
+        let Some(least) = all().min() else { return Ok(()) };
+        let number = coder.symbol(&mut self.step, step_number(all(), least))?;
+        let step = step_size(number);
+        let floor = coder.number(&mut self.floor, u64::from(least) / step)?.saturating_mul(step);
+        for &(_, index) in run {
+            for rtt in &mut rounds[index].rtts_us {
+                let above = u64::from(*rtt).saturating_sub(floor);
+                let steps = self.steps(coder, above / step)?;
+                let rest = rest(coder, number, above % step)?;
+                let coded = steps.saturating_mul(step).saturating_add(floor).saturating_add(rest);
+                *rtt = u32::try_from(coded).map_err(|_| WireError::Malformed("an RTT"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn steps(&mut self, coder: &mut impl Coder, steps: u64) -> Result<u64, WireError> {
+        let near = coder.symbol(&mut self.steps, steps.min(STEPS) as usize)? as u64;
+        if near < STEPS {
+            return Ok(near);
+        }
+        Ok(coder.number(&mut self.far, steps.saturating_sub(STEPS))?.saturating_add(STEPS))
+    }
+}
+
+/// Codes what is left of an RTT within a step.
+fn rest(coder: &mut impl Coder, number: usize, rest: u64) -> Result<u64, WireError> {
+    let step = step_size(number);
+    if step <= 1 << 16 {
+        return Ok(u64::from(coder.even(step as u32, rest as u32)?));
+    }
+    let low = (number as u32 - 1) / 2;
+    let high = coder.even((step >> low) as u32, (rest >> low) as u32)?;
+    Ok(u64::from(high) << low | coder.raw(low, rest)?)
+}
+
+/// The sizes of steps: 1, 2, 3, 4, 6, 8, 12, …
+fn step_size(number: usize) -> u64 {
+    match number {
+        0 => 1,
+        _ => (2 + (number as u64 + 1) % 2) << ((number - 1) / 2),
+    }
+}
+
+/// The step that fits: about a third of how far the RTTs lie above the least of them, outliers left out.
+fn step_number(rtts: impl Iterator<Item = u32>, least: u32) -> usize {
+    let mut above: Vec<u32> = rtts.map(|rtt| rtt - least).collect();
+    above.sort_unstable();
+    above.truncate((above.len() * 9 / 10).max(1));
+    let sum: u64 = above.iter().map(|&rtt| u64::from(rtt)).sum();
+    let third = sum / above.len() as u64 / 3;
+    (0..STEP_SIZES).rev().find(|&number| step_size(number) <= third).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_powers_of_two_and_one_and_a_half_of_them() {
+        let sizes: Vec<u64> = (0..8).map(step_size).collect();
+        assert_eq!(sizes, [1, 2, 3, 4, 6, 8, 12, 16]);
+        assert!(step_size(STEP_SIZES - 1) <= u64::from(u32::MAX));
+    }
+}
