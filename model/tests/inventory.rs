@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kentongan_model::inventory::{Network, ReadError};
+use kentongan_model::{
+    inventory::{AuthProtocol, Kind, Network, ReadError},
+    plan::Access,
+};
 
 fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -87,4 +90,110 @@ fn the_sample_of_the_documentation_is_an_inventory() {
         read += 1;
     }
     assert!(read > 0);
+}
+
+#[test]
+fn the_sample_watches_purworejo_and_its_six_public_wifi_points_on_this_machine() {
+    let network = must_read(&repository().join("hotspots.toml"));
+    let hotspots: Vec<&str> = network
+        .sites
+        .iter()
+        .filter(|site| site.kind == Kind::Hotspot)
+        .map(|site| site.name.as_str())
+        .collect();
+    assert_eq!(
+        hotspots,
+        [
+            "Romansa Kuliner Purworejo",
+            "Alun-alun Besar Purworejo",
+            "Museum Tosan Aji",
+            "Pendopo Rumah Dinas Bupati",
+            "Pendopo Wakil Bupati (Kutoarjo)",
+            "Alun-alun Kutoarjo",
+        ]
+    );
+    for site in &network.sites {
+        assert!(site.targets.iter().all(|target| target.address.is_loopback()), "{}", site.id);
+        assert!(
+            site.region.as_ref().is_some_and(|region| region.as_str().starts_with("33.06")),
+            "{}",
+            site.id
+        );
+        assert!(!site.agent, "nobody starts the agent of {} beside `kentongan up`", site.id);
+    }
+}
+
+/// The sample with its commented tables put in.
+fn with_commented_tables(sample: &str) -> String {
+    let mut inside = false;
+    let mut text = String::new();
+    for line in sample.lines() {
+        inside = line.starts_with("# [") || inside && line.starts_with("# ");
+        text += if inside { &line[2..] } else { line };
+        text += "\n";
+    }
+    text.replace("# agent = true", "agent = true").replace("address = \"127.6.9.1\"\n", "")
+}
+
+#[test]
+fn what_the_sample_has_commented_out_is_right_too() {
+    let sample = fs::read_to_string(repository().join("hotspots.toml")).unwrap();
+    let network = Network::parse(&with_commented_tables(&sample)).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!((network.references.len(), network.maintenance.len(), network.credentials.len()), (1, 1, 1));
+    assert_eq!(network.sites.iter().filter(|site| site.agent).count(), 1);
+    assert_eq!(network.site(&"kec-kutoarjo".parse().unwrap()).unwrap().gateway().links.len(), 1);
+}
+
+#[test]
+fn secrets_are_read_from_where_the_file_says_and_all_that_are_missing_are_told_at_once() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    fs::write(folder.join("community"), "rahasia\n").unwrap();
+    fs::write(folder.join("empty"), "\n").unwrap();
+    let credential =
+        |name: &str, version: &str, rest: &str| format!("[snmp.{name}]\nversion = \"{version}\"\n{rest}\n");
+    let file = |name: &str| format!("{{ file = \"{}\" }}", folder.join(name).display());
+    let good = format!(
+        "[network]\nname = \"Uji\"\n{}{}{}",
+        credential("old", "1", &format!("community = {}", file("community"))),
+        credential("routers", "2c", &format!("community = {}", file("community"))),
+        credential(
+            "aps",
+            "3",
+            &format!(
+                "user = \"kentongan\"\nauth = {{ protocol = \"sha256\", password = {} }}",
+                file("community")
+            )
+        ),
+    );
+    let accesses = Network::parse(&good).unwrap().accesses().unwrap();
+    let community = "rahasia".to_owned();
+    let expected = [
+        (
+            "aps",
+            Access::V3 {
+                user: "kentongan".to_owned(),
+                auth: Some((AuthProtocol::Sha256, community.clone())),
+                privacy: None,
+            },
+        ),
+        ("old", Access::V1 { community: community.clone() }),
+        ("routers", Access::V2c { community }),
+    ];
+    assert_eq!(
+        accesses.into_iter().collect::<Vec<_>>(),
+        expected.map(|(id, access)| (id.parse().unwrap(), access))
+    );
+
+    let bad = good.clone()
+        + &credential("empty", "2c", &format!("community = {}", file("empty")))
+        + &credential("unset", "2c", "community = { env = \"KENTONGAN_TEST_NOT_SET\" }")
+        + &credential("lost", "2c", "community = { file = \"/nonexistent/secret\" }");
+    let missing = Network::parse(&bad).unwrap().accesses().unwrap_err();
+    let names: Vec<&str> = missing.list.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(names, ["empty", "lost", "unset"]);
+    let told = missing.to_string();
+    for part in ["[snmp.empty]: the file", "/nonexistent/secret", "KENTONGAN_TEST_NOT_SET is not set"] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert!(!told.contains("rahasia"));
 }

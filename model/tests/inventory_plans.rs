@@ -1,0 +1,212 @@
+//! Who probes what: small networks, and the plans that come of them. Each line of a story is one agent: what it pings,
+//! and behind `|` what it polls over SNMP.
+
+use kentongan_model::{
+    id::{CredentialId, Subject, Vantage},
+    inventory::{
+        Network,
+        plans::{MAX_PLANNED, Plans, plan_for, vantages},
+    },
+    plan::{Access, Plan},
+};
+
+fn no_secrets(_: &CredentialId) -> Option<Access> {
+    None
+}
+
+fn public(_: &CredentialId) -> Option<Access> {
+    Some(Access::V2c { community: "public".to_owned() })
+}
+
+/// A network of `id: keys` lines; the kind is told by the first letters of the id, and every site has an address.
+fn network(lines: &[&str]) -> Network {
+    let mut text =
+        "[network]\nname = \"Kabupaten Uji\"\n[snmp.ro]\nversion = \"2c\"\ncommunity = { env = \"RO\" }\n"
+            .to_owned();
+    for (n, line) in lines.iter().enumerate() {
+        let (id, keys) = line.split_once(':').unwrap_or((line, ""));
+        let kind = match id.split('-').next() {
+            Some("kec") => "kecamatan",
+            Some("desa") => "desa",
+            Some("hs") => "hotspot",
+            _ => "backbone",
+        };
+        text += &format!("[[site]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"{kind}\"\n");
+        keys.split(';').for_each(|key| text += &format!("{}\n", key.trim()));
+        if !keys.contains("target") {
+            text += &format!("address = \"10.33.0.{n}\"\n");
+        }
+    }
+    Network::parse(&text).unwrap_or_else(|faults| panic!("{faults}\n{text}"))
+}
+
+fn told(plan: &Plan) -> String {
+    let list = |subjects: Vec<&Subject>| {
+        subjects.iter().map(|s| s.to_string().replace("/gateway", "")).collect::<Vec<_>>().join(" ")
+    };
+    let pings = list(plan.targets.iter().map(|target| &target.subject).collect());
+    let polls = list(plan.devices.iter().map(|device| &device.subject).collect());
+    let polls = if polls.is_empty() { polls } else { format!(" | {polls}") };
+    format!("{}: {pings}{polls}", plan.agent)
+}
+
+#[track_caller]
+fn story(lines: &[&str], expected: &[&str]) {
+    let network = network(lines);
+    let plans = Plans::of(&network);
+    let told: Vec<String> =
+        vantages(&network).iter().map(|vantage| told(&plans.plan(vantage, &public))).collect();
+    assert_eq!(told, expected);
+}
+
+const ROUTER_AND_AP: &str = r#"target = [{ id = "router", address = "10.33.9.1", snmp = "ro" }, { id = "ap", address = "10.33.9.2", snmp = "ro" }]"#;
+
+#[test]
+fn without_any_agent_the_core_probes_everything() {
+    story(
+        &["noc", r#"kec-a: upstream = ["noc"]"#, r#"desa-a: upstream = ["kec-a"]"#],
+        &["core: noc kec-a desa-a"],
+    );
+}
+
+#[test]
+fn a_gateway_is_probed_by_the_nearest_agent_above_by_its_own_and_by_those_below_that_look_up() {
+    story(
+        &[
+            "noc: agent = true",
+            r#"kec-a: upstream = ["noc"]; agent = true"#,
+            r#"desa-a: upstream = ["kec-a"]"#,
+            r#"desa-b: upstream = ["kec-a"]; agent = true"#,
+        ],
+        &["core: noc", "noc: noc kec-a", "kec-a: noc kec-a desa-a desa-b", "desa-b: kec-a desa-b"],
+    );
+}
+
+#[test]
+fn a_place_without_an_agent_is_looked_over_to_the_next_one_above() {
+    story(
+        &["noc: agent = true", r#"kec-a: upstream = ["noc"]"#, r#"desa-a: upstream = ["kec-a"]"#],
+        &["core: noc", "noc: noc kec-a desa-a"],
+    );
+}
+
+#[test]
+fn on_a_ring_each_way_up_has_its_own_observer() {
+    story(
+        &[
+            "noc",
+            r#"kec-a: upstream = ["noc"]; agent = true"#,
+            r#"kec-b: upstream = ["noc"]"#,
+            r#"desa-a: upstream = ["kec-a", "kec-b"]"#,
+        ],
+        &["core: noc kec-a kec-b desa-a", "kec-a: noc kec-a desa-a"],
+    );
+}
+
+#[test]
+fn other_targets_are_probed_from_inside_where_there_is_an_agent() {
+    story(
+        &["noc: agent = true", &format!(r#"hs-a: upstream = ["noc"]; agent = true; {ROUTER_AND_AP}"#)],
+        &["core: noc", "noc: noc hs-a/router", "hs-a: noc hs-a/router hs-a/ap | hs-a/router hs-a/ap"],
+    );
+}
+
+#[test]
+fn other_targets_are_probed_by_whoever_probes_the_gateway_where_there_is_none_but_polled_only_from_above() {
+    story(
+        &[
+            "noc: agent = true",
+            &format!(r#"kec-a: upstream = ["noc"]; {ROUTER_AND_AP}"#),
+            r#"desa-a: upstream = ["kec-a"]; agent = true"#,
+        ],
+        &[
+            "core: noc",
+            "noc: noc kec-a/router kec-a/ap desa-a | kec-a/router kec-a/ap",
+            "desa-a: kec-a/router kec-a/ap desa-a",
+        ],
+    );
+}
+
+#[test]
+fn observed_by_replaces_all_who_look_from_outside_and_leaves_the_own_agent() {
+    story(
+        &[
+            "noc: agent = true",
+            r#"kec-a: upstream = ["noc"]; agent = true; observed_by = ["core"]"#,
+            r#"desa-a: upstream = ["kec-a"]; agent = true"#,
+        ],
+        &["core: noc kec-a", "noc: noc", "kec-a: noc kec-a desa-a", "desa-a: desa-a"],
+    );
+}
+
+#[test]
+fn an_observer_without_an_agent_stands_for_those_who_look_at_it_from_above() {
+    story(
+        &[
+            "noc",
+            r#"kec-a: upstream = ["noc"]; agent = true"#,
+            &format!(r#"desa-a: upstream = ["kec-a"]; observed_by = ["noc"]; {ROUTER_AND_AP}"#),
+        ],
+        &["core: noc kec-a desa-a/router desa-a/ap | desa-a/router desa-a/ap", "kec-a: noc kec-a"],
+    );
+}
+
+#[test]
+fn the_core_probes_its_references_with_the_default_settings() {
+    let network = Network::parse(
+        "[network]\nname = \"Uji\"\n[defaults]\ninterval = \"10s\"\nrtt_warn = \"150ms\"\nreport_interval = \"20s\"\n\
+         [core]\nreferences = [\"192.168.88.1\", \"fd00::1\"]\n\
+         [[site]]\nid = \"noc\"\nname = \"NOC\"\nkind = \"backbone\"\ninterval = \"5s\"\nprobes = 3\naddress = \"10.0.0.1\"\n",
+    )
+    .unwrap();
+    let plan = plan_for(&network, &Vantage::Core, &no_secrets);
+    assert_eq!(told(&plan), "core: reference/192.168.88.1 reference/fd00::1 noc");
+    let shown: Vec<_> = plan.targets.iter().map(|t| (t.interval_ms, t.probes, t.rtt_warn_us)).collect();
+    assert_eq!(shown, [(10_000, 5, Some(150_000)), (10_000, 5, Some(150_000)), (5_000, 3, Some(150_000))]);
+    assert_eq!(plan.report_interval_ms, 20_000);
+}
+
+#[test]
+fn a_device_is_polled_at_most_every_thirty_seconds_and_only_with_its_secret() {
+    let network = network(&[
+        &format!(r#"hs-a: interval = "5s"; {ROUTER_AND_AP}"#),
+        &format!(r#"hs-b: interval = "2m"; {}"#, ROUTER_AND_AP.replace("33.9", "33.8")),
+    ]);
+    let plan = plan_for(&network, &Vantage::Core, &public);
+    let shown: Vec<_> = plan.devices.iter().map(|d| (d.subject.to_string(), d.interval_ms, d.port)).collect();
+    let device = |name: &str, ms| (name.to_owned(), ms, 161);
+    assert_eq!(
+        shown,
+        [
+            device("hs-a/router", 30_000),
+            device("hs-a/ap", 30_000),
+            device("hs-b/router", 120_000),
+            device("hs-b/ap", 120_000)
+        ]
+    );
+    let without = plan_for(&network, &Vantage::Core, &no_secrets);
+    assert_eq!((without.targets.len(), without.devices.len()), (4, 0));
+}
+
+#[test]
+fn the_plan_of_a_place_without_an_agent_is_empty() {
+    let network = network(&["noc"]);
+    for place in ["noc", "kec-z"] {
+        let plan = plan_for(&network, &place.parse().unwrap(), &public);
+        assert_eq!(told(&plan), format!("{place}: "));
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_a_plan_is_counted() {
+    let mut text = "[network]\nname = \"Uji\"\n[core]\nreferences = [\"192.168.88.1\"]\n".to_owned();
+    for n in 0..MAX_PLANNED + 4 {
+        let address = std::net::Ipv4Addr::from(0x0a00_0001 + u32::try_from(n).unwrap());
+        text += &format!("[[site]]\nid = \"d{n}\"\nname = \"D\"\nkind = \"desa\"\naddress = \"{address}\"\n");
+    }
+    let network = Network::parse(&text).unwrap();
+    let plans = Plans::of(&network);
+    assert_eq!(plans.plan(&Vantage::Core, &no_secrets).targets.len(), MAX_PLANNED);
+    assert_eq!(plans.left_out(&Vantage::Core), 5);
+    assert_eq!(plans.left_out(&"d1".parse().unwrap()), 0);
+}
