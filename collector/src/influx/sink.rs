@@ -346,6 +346,9 @@ fn pauses() -> ExponentialBackoff {
 
 /// Sleeps as long as the server asks for (but for a second at least), or else longer each time.
 async fn wait(pause: &mut ExponentialBackoff, asked: Option<Duration>) {
-    let own = pause.next().unwrap_or(LONGEST_WAIT);
-    tokio::time::sleep(asked.map_or(own, |asked| asked.max(SHORTEST_WAIT))).await;
+    let length = match asked {
+        Some(asked) => asked.max(SHORTEST_WAIT),
+        None => pause.next().unwrap_or(LONGEST_WAIT),
+    };
+    tokio::time::sleep(length).await;
 }
