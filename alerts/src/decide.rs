@@ -141,3 +141,7 @@ fn opening(incident: &IncidentRecord, why: Why, settings: &Settings) -> Decision
     let to = settings.listeners.iter().map(|l| (l.id.clone(), wants(&l.only))).collect();
     Decision::Tell { says: Says::Opened, why, to }
 }
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

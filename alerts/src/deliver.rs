@@ -102,7 +102,7 @@ impl Courier {
         let (outlet, title) = (self.outlet.id(), &letter.message.title);
         match action {
             Action::Delivered => {
-                tracing::info!(%outlet, attempts = letter.attempts + 1, "delivered: {title}")
+                tracing::info!(%outlet, attempts = letter.attempts + 1, "delivered: {title}");
             }
             Action::GiveUp { trouble } => tracing::error!(%outlet, "refused for good: {title}: {trouble}"),
             Action::Retry { trouble } | Action::RetryAfter { trouble, .. } if letter.attempts == 0 => {
@@ -131,7 +131,7 @@ fn settle(
             (backoff::pause(letter.attempts + 1, &letter.key, pace.first_retry, pace.longest_retry), trouble)
         }
         Action::RetryAfter { pause, trouble } => {
-            store.hold(outlet, *pause, now)?;
+            store.pause(outlet, now + *pause)?;
             (*pause, trouble)
         }
     };

@@ -1,7 +1,8 @@
 //! The follower: asks the collector for what is new, has it decided, and wakes the outlets.
 //!
-//! It examines its stored cursor before each question instead of trusting its memory. After each interruption it
-//! first makes sure that the feed is still the same one: a collector whose data was deleted counts from 1 again.
+//! It examines its stored cursor before each question instead of trusting its memory. After each interruption and each
+//! quiet spell it first makes sure that the feed is still the same one: a collector whose data was deleted counts from
+//! 1 again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -64,20 +65,26 @@ impl Follower {
         &self,
         failures: &mut u32,
     ) -> Result<std::convert::Infallible, Interruption> {
-        self.catch_up().await?;
-        if *failures > 0 {
-            tracing::info!("alerts follow the collector again");
-        }
-        *failures = 0;
         loop {
-            let cursor = self.shelf.with(|store| store.cursor()).await?;
-            let page = self.feed.page(cursor.after, WAIT).await?;
-            if page.entries.is_empty() {
-                tokio::time::sleep(BREATH).await;
-            } else {
-                self.handle(page.entries).await?;
+            self.catch_up().await?;
+            if *failures > 0 {
+                tracing::info!("alerts follow the collector again");
             }
+            *failures = 0;
+            while self.follow_page().await? {}
+            tokio::time::sleep(BREATH).await;
         }
+    }
+
+    /// Waits for the next page; false when nothing happened for a while.
+    async fn follow_page(&self) -> Result<bool, Interruption> {
+        let cursor = self.shelf.with(|store| store.cursor()).await?;
+        let page = self.feed.page(cursor.after, WAIT).await?;
+        let any = !page.entries.is_empty();
+        if any {
+            self.handle(page.entries).await?;
+        }
+        Ok(any)
     }
 
     /// Reads the entry of the cursor again, and what followed it in the meantime.

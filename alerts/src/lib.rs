@@ -23,6 +23,9 @@ pub mod reason;
 pub mod reply;
 mod shelf;
 mod store;
+#[cfg(test)]
+#[path = "../tests/alerter/tale.rs"]
+mod tale;
 
 use std::{
     fs::File,

@@ -61,7 +61,7 @@ impl Wording {
     fn opened(&self, incident: &IncidentRecord) -> Message {
         let (cut, since) = self.say(("PUTUS", "Sejak"), ("DOWN", "Since"));
         let mut lines = vec![format!("{since} {}", self.moment(incident.started_at))];
-        lines.extend(self.affected(incident, ("Ikut terputus", "Down with it")));
+        lines.extend(self.affected(incident));
         lines.extend(self.provider(&incident.root));
         if incident.cause != Cause::Undetermined {
             lines.push(self.cause(incident.cause));
@@ -79,7 +79,7 @@ impl Wording {
             lines.push(format!("{lasted} {}", calendar::length(end.since(start), self.language)));
             lines.push(format!("{from} {} {to} {until}", self.moment(start)));
         }
-        lines.extend(self.affected(incident, ("Ikut pulih", "Restored with it")));
+        lines.extend(self.affected(incident));
         lines.extend(self.provider(&incident.root));
         lines.push(self.cause(incident.cause));
         self.signed(format!("🟢 {back}: {}", name(&incident.root.name)), lines)
@@ -93,15 +93,15 @@ impl Wording {
         self.signed(title.to_owned(), vec![body.to_owned()])
     }
 
-    fn affected(&self, incident: &IncidentRecord, title: (&str, &str)) -> Option<String> {
+    fn affected(&self, incident: &IncidentRecord) -> Option<String> {
         let sites = &incident.affected;
-        let rest = sites.len().saturating_sub(MOST_NAMES);
         let names: Vec<String> = sites.iter().take(MOST_NAMES).map(|site| name(&site.name)).collect();
-        let (indonesian, english) = title;
-        let (title, more) =
-            self.say((indonesian, format!(", dan {rest} lainnya")), (english, format!(", and {rest} more")));
-        let more = if rest > 0 { more } else { String::new() };
-        (!sites.is_empty()).then(|| format!("{title} ({}): {}{more}", sites.len(), names.join(", ")))
+        let rest = match sites.len().saturating_sub(MOST_NAMES) {
+            0 => String::new(),
+            rest => self.say(format!(", dan {rest} lainnya"), format!(", and {rest} more")),
+        };
+        let title = self.say("Ikut terputus", "Also cut off");
+        (!sites.is_empty()).then(|| format!("{title} ({}): {}{rest}", sites.len(), names.join(", ")))
     }
 
     fn provider(&self, root: &SiteRef) -> Option<String> {

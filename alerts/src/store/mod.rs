@@ -25,6 +25,21 @@ const SCHEMA: i64 = 1;
 /// What the feed held this long before the alerter's first look is history.
 const HISTORY: Duration = Duration::from_secs(60 * 60);
 
+/// How much is kept; what goes beyond is counted.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Messages that wait for one outlet. At the limit the oldest is given up: what happens now matters more than what
+    /// happened when the channel died.
+    queued: i64,
+    /// Settled lines of the log that are about incidents. At the limit the oldest go, but for the beginning of an
+    /// incident that is still open.
+    logged: i64,
+    /// Lines of the log about mere changes of state. At the limit the oldest go.
+    states: i64,
+}
+
+const LIMITS: Limits = Limits { queued: 2_000, logged: 100_000, states: 10_000 };
+
 const TABLES: &str = "
 create table feed (
   only_row     integer primary key check (only_row = 1),
@@ -58,6 +73,7 @@ create table notice (
 create index notice_of_incident on notice (generation, incident);
 create index notice_queue on notice (outlet, id) where fate = 'queued';
 create index notice_of_state on notice (id) where topic = 'site_state';
+create table pause (outlet text primary key, until integer not null); -- asked for by receivers
 create table counter (name text primary key, count integer not null);
 ";
 
@@ -113,6 +129,7 @@ pub(crate) struct Cursor {
 pub(crate) struct Store {
     connection: Connection,
     installation: String,
+    limits: Limits,
 }
 
 impl Store {
@@ -127,7 +144,7 @@ impl Store {
         prepare(&connection).map_err(failed)?;
         found(&mut connection, now, path)?;
         let installation = connection.query_row("select installation from feed", [], |row| row.get(0))?;
-        Ok(Store { connection, installation })
+        Ok(Store { connection, installation, limits: LIMITS })
     }
 
     /// Opens an existing file to look at; none where there is no file yet.
@@ -141,7 +158,7 @@ impl Store {
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match version {
             0 => Ok(None),
-            SCHEMA => Ok(Some(Store { connection, installation: String::new() })),
+            SCHEMA => Ok(Some(Store { connection, installation: String::new(), limits: LIMITS })),
             found => Err(StoreError::Newer { path: path.to_owned(), found }),
         }
     }
@@ -221,3 +238,6 @@ fn counted(connection: &Connection, counter: Counter) -> Result<u64, rusqlite::E
         .optional()?;
     Ok(count.unwrap_or(0).unsigned_abs())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,21 +7,13 @@ use std::collections::BTreeSet;
 use kentongan_model::{event::IncidentRecord, time::Timestamp};
 use rusqlite::{Transaction, params};
 
-use super::{Counter, Store, StoreError, count};
+use super::{Counter, Limits, Store, StoreError, count};
 use crate::{
     decide::{OutletId, Told},
     message::Message,
     reason::{GaveUp, Says, Topic, Why, Withheld},
 };
 
-/// The most messages that wait for one outlet. At the limit the oldest is given up and counted: what happens now
-/// matters more than what happened when the channel died.
-pub(crate) const MOST_QUEUED: i64 = 2_000;
-/// The most settled entries of the log that is about incidents; the oldest go first, and are counted. The opening of an
-/// incident that is still open stays.
-const MOST_LOGGED: i64 = 100_000;
-/// The same for mere changes of state.
-const MOST_STATES: i64 = 10_000;
 /// How often the log is cut, in lines.
 const CUT_EVERY: i64 = 500;
 
@@ -52,12 +44,14 @@ pub(crate) struct Page<'a> {
     generation: i64,
     now: Timestamp,
     written: i64,
+    limits: Limits,
 }
 
 impl Store {
     /// Begins a page.
     pub(crate) fn page(&mut self, generation: i64, now: Timestamp) -> Result<Page<'_>, StoreError> {
-        Ok(Page { tx: self.transaction()?, generation, now, written: 0 })
+        let limits = self.limits;
+        Ok(Page { tx: self.transaction()?, generation, now, written: 0, limits })
     }
 }
 
@@ -146,7 +140,7 @@ impl Page<'_> {
             self.keep_outbox_small()?;
             let newest = self.tx.last_insert_rowid();
             if newest / CUT_EVERY != (newest - self.written) / CUT_EVERY {
-                cut_log(&self.tx)?;
+                cut_log(&self.tx, &self.limits)?;
             }
         }
         self.tx.commit()?;
@@ -158,7 +152,7 @@ impl Page<'_> {
             "select outlet, count(*) - ?1 from notice where fate = 'queued' group by outlet having count(*) > ?1",
         )?;
         let full: Vec<(String, i64)> = statement
-            .query_map([MOST_QUEUED], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map([self.limits.queued], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
         for (outlet, surplus) in full {
             let dropped = self.tx.execute(
@@ -174,18 +168,18 @@ impl Page<'_> {
 }
 
 /// Cuts the log to its limits.
-pub(super) fn cut_log(tx: &Transaction<'_>) -> Result<(), StoreError> {
+pub(super) fn cut_log(tx: &Transaction<'_>, limits: &Limits) -> Result<(), StoreError> {
     let states = tx.execute(
         "delete from notice where topic = 'site_state' and id <=
            (select id from notice where topic = 'site_state' order by id desc limit 1 offset ?1)",
-        [MOST_STATES],
+        [limits.states],
     )?;
     let others = tx.execute(
         "delete from notice where topic <> 'site_state' and fate <> 'queued' and id <=
            (select id from notice where topic <> 'site_state' order by id desc limit 1 offset ?1)
          and not (says = 'opened' and not exists (select 1 from notice as later where
            later.generation = notice.generation and later.incident = notice.incident and later.topic = 'resolved'))",
-        [MOST_LOGGED],
+        [limits.logged],
     )?;
     count(tx, Counter::LogCut, states + others)?;
     Ok(())

@@ -5,10 +5,7 @@
 
 use std::time::Duration;
 
-use kentongan_model::{
-    event::IncidentRecord,
-    time::{Timestamp, millis},
-};
+use kentongan_model::{event::IncidentRecord, time::Timestamp};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Counter, Store, StoreError, count};
@@ -57,6 +54,14 @@ impl Store {
     /// What the outlet does next.
     pub(crate) fn next(&self, outlet: &OutletId, now: Timestamp) -> Result<Next, StoreError> {
         let latest = (now + LONGEST_PAUSE).as_millis();
+        let paused: Option<i64> = self
+            .connection
+            .prepare_cached("select until from pause where outlet = ?1 and until > ?2 and until <= ?3")?
+            .query_row(params![outlet.as_str(), now.as_millis(), latest], |row| row.get(0))
+            .optional()?;
+        if let Some(until) = paused {
+            return Ok(Next::Rest(Timestamp::from_millis(until).since(now)));
+        }
         let letter = self
             .connection
             .prepare_cached(&format!(
@@ -127,16 +132,11 @@ impl Store {
         Ok(tx.commit()?)
     }
 
-    /// The receiver wants a pause, for everything that waits for it.
-    pub(crate) fn hold(
-        &mut self,
-        outlet: &OutletId,
-        rest: Duration,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// The receiver wants a pause, for all that waits for it and all that is still to come.
+    pub(crate) fn pause(&mut self, outlet: &OutletId, until: Timestamp) -> Result<(), StoreError> {
         self.connection.execute(
-            "update notice set due_at = max(due_at, ?2) where outlet = ?1 and fate = 'queued'",
-            params![outlet.as_str(), now.as_millis() + millis(rest)],
+            "insert into pause values (?1, ?2) on conflict (outlet) do update set until = ?2",
+            params![outlet.as_str(), until.as_millis()],
         )?;
         Ok(())
     }
@@ -166,6 +166,7 @@ impl Store {
         configured: &[OutletId],
         now: Timestamp,
     ) -> Result<usize, StoreError> {
+        let limits = self.limits;
         let tx = self.transaction()?;
         let waiting: Vec<String> = tx
             .prepare("select distinct outlet from notice where fate = 'queued'")?
@@ -180,7 +181,7 @@ impl Store {
             )?;
         }
         count(&tx, Counter::GivenUp, dropped)?;
-        super::page::cut_log(&tx)?;
+        super::page::cut_log(&tx, &limits)?;
         tx.commit()?;
         Ok(dropped)
     }
