@@ -68,6 +68,37 @@ fn what_the_rules_allow_is_taken() {
 }
 
 #[test]
+fn every_key_arrives_where_it_belongs() {
+    let network = must_read(&repository().join("model/tests/inventory/valid-everything.toml"));
+    insta::with_settings!({
+        snapshot_path => "inventory",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, { insta::assert_debug_snapshot!("valid-everything", network) });
+}
+
+#[test]
+fn what_has_no_offset_is_in_the_time_zone_of_the_network() {
+    for (zone, written, meant) in [
+        ("Asia/Jakarta", "2026-01-15", "2026-01-14T17:00:00.000Z"),
+        ("Asia/Jayapura", "2026-01-15", "2026-01-14T15:00:00.000Z"),
+        ("Asia/Jakarta", "2026-01-15T22:30:00", "2026-01-15T15:30:00.000Z"),
+        ("Asia/Jakarta", "2026-01-15T22:30:00.2509+09:00", "2026-01-15T13:30:00.250Z"),
+        ("Asia/Jakarta", "2026-01-15 22:30:00Z", "2026-01-15T22:30:00.000Z"),
+        // Skipped by the clocks, and shown by them twice.
+        ("Europe/Amsterdam", "2026-03-29T02:30:00", "2026-03-29T01:30:00.000Z"),
+        ("Europe/Amsterdam", "2026-10-25T02:30:00", "2026-10-25T00:30:00.000Z"),
+    ] {
+        let text = format!(
+            "[network]\nname = \"Uji\"\ntimezone = \"{zone}\"\n\
+             [[site]]\nid = \"a\"\nname = \"A\"\nkind = \"desa\"\nsince = {written}\naddress = \"10.0.0.1\"\n"
+        );
+        let network = Network::parse(&text).unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(network.sites[0].since.unwrap().to_string(), meant, "{written} in {zone}");
+    }
+}
+
+#[test]
 fn the_scenarios_are_watched_by_inventories_without_fault() {
     let mut read = 0;
     for folder in fs::read_dir(repository().join("tests/scenarios")).unwrap() {

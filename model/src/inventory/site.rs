@@ -2,7 +2,7 @@
 //!
 //! [`Sites`] keeps them in the order of the file and finds one by its id at once, in a network of 83,762 villages too.
 
-use std::{collections::HashMap, net::IpAddr, ops::Deref};
+use std::{collections::HashMap, fmt, net::IpAddr, ops::Deref};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The sites of a network, in the order of the file; each is found by its id at once.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Sites {
     list: Vec<Site>,
     by_id: HashMap<SiteId, usize>,
@@ -46,6 +46,12 @@ impl Deref for Sites {
     type Target = [Site];
     fn deref(&self) -> &[Site] {
         &self.list
+    }
+}
+
+impl fmt::Debug for Sites {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.list.fmt(f)
     }
 }
 
