@@ -87,14 +87,9 @@ pub enum AlertError {
     /// No channel has that name.
     #[error("no channel is called '{0}'; the configuration has {1}")]
     NoSuchChannel(ChannelName, String),
-    /// A test message was not taken.
-    #[error("{outlet} did not take the test message: {trouble}")]
-    NotDelivered {
-        /// To whom it went.
-        outlet: String,
-        /// What went wrong.
-        trouble: String,
-    },
+    /// A test message was not taken: by whom, and what they said.
+    #[error("the test message did not arrive; {0}")]
+    NotDelivered(String),
 }
 
 /// Follows the collector's feed and tells what is to be told, until `stop` is cancelled.
@@ -154,6 +149,7 @@ pub async fn test(config: &Config, channel: &ChannelName, clock: &dyn Clock) -> 
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         return Err(AlertError::NoSuchChannel(channel.clone(), names));
     };
+    let mut troubles = Vec::new();
     for outlet in Outlet::open(wanted, &config.network)? {
         let now = clock.now();
         let key = format!("test-{}", now.as_millis());
@@ -170,11 +166,11 @@ pub async fn test(config: &Config, channel: &ChannelName, clock: &dyn Clock) -> 
         match outlet.send(&letter, now, config.pace.attempt).await {
             Action::Delivered => {}
             Action::Retry { trouble } | Action::RetryAfter { trouble, .. } | Action::GiveUp { trouble } => {
-                return Err(AlertError::NotDelivered { outlet: outlet.id().to_string(), trouble });
+                troubles.push(format!("{}: {trouble}", outlet.id()));
             }
         }
     }
-    Ok(())
+    if troubles.is_empty() { Ok(()) } else { Err(AlertError::NotDelivered(troubles.join("; "))) }
 }
 
 /// What was told, withheld or given up and why, newest first, `limit` entries at most; empty where no alerter ran yet.

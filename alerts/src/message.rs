@@ -70,9 +70,17 @@ impl Wording {
     }
 
     fn resolved(&self, incident: &IncidentRecord) -> Message {
-        let (back, lasted) = self.say(("PULIH", "Terputus selama"), ("RESTORED", "Down for"));
-        let (from, to) = self.say(("Dari", "sampai"), ("From", "to"));
+        let title = format!("🟢 {}: {}", self.say("PULIH", "RESTORED"), name(&incident.root.name));
         let start = incident.started_at;
+        if incident.ended_at.is_some_and(|end| end <= start) {
+            let withdrawn = self.say(
+                "Laporan dicabut: data yang datang kemudian menunjukkan tidak ada gangguan",
+                "Report withdrawn: data that came later shows that there was no outage",
+            );
+            return self.signed(title, vec![withdrawn.to_owned()]);
+        }
+        let lasted = self.say("Terputus selama", "Down for");
+        let (from, to) = self.say(("Dari", "sampai"), ("From", "to"));
         let mut lines = Vec::new();
         if let Some(end) = incident.ended_at {
             let until = calendar::moment_after(start, end, &self.timezone, self.language);
@@ -82,7 +90,7 @@ impl Wording {
         lines.extend(self.affected(incident));
         lines.extend(self.provider(&incident.root));
         lines.push(self.cause(incident.cause));
-        self.signed(format!("🟢 {back}: {}", name(&incident.root.name)), lines)
+        self.signed(title, lines)
     }
 
     pub(crate) fn test(&self) -> Message {

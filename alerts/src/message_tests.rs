@@ -49,6 +49,12 @@ fn an_outage_past_midnight_tells_both_dates_and_a_power_failure_is_called_one() 
 }
 
 #[test]
+fn an_outage_that_never_was_is_taken_back() {
+    let withdrawn = IncidentRecord { ended_at: Some(morning()), affected: vec![], ..outage(1) };
+    insta::assert_snapshot!(both(Says::Resolved, &withdrawn));
+}
+
+#[test]
 fn a_test_says_that_nothing_is_wrong() {
     insta::assert_snapshot!(both(Says::Test, &outage(1)));
 }

@@ -195,7 +195,7 @@ async fn a_test_message_arrives_signed_and_a_refusal_is_told() {
 
     receiver.script([Answer::Status(401)]);
     let refused = kentongan_alerts::test(&office.config, &name, &office.clock).await.unwrap_err();
-    assert_eq!(refused.to_string(), "pusat did not take the test message: the receiver answered 401");
+    assert_eq!(refused.to_string(), "the test message did not arrive; pusat: the receiver answered 401");
     let unknown = kentongan_alerts::test(&office.config, &"grup".parse().unwrap(), &office.clock).await;
     assert_eq!(unknown.unwrap_err().to_string(), "no channel is called 'grup'; the configuration has pusat");
 }
