@@ -1,2 +1,55 @@
-//! The bench.
-fn main() {}
+//! The bench: figures, each against peers in the same run.
+//!
+//! Each subcommand measures one promise and prints it beside what one would use instead; `all` runs every one, as
+//! `make bench` does. `docs/bench.md` says what each figure means.
+
+use anyhow::Result;
+use clap::{Args, Command, Parser, Subcommand};
+
+mod icmp;
+mod intake;
+mod latency;
+mod processor;
+mod prometheus;
+mod table;
+mod wire;
+
+#[derive(Parser)]
+#[command(name = "kentongan-bench", about = "Figures of Kentongan, each against peers in the same run")]
+struct Arguments {
+    #[command(subcommand)]
+    figure: Figure,
+}
+
+#[derive(Subcommand)]
+enum Figure {
+    /// All of them, as their defaults are.
+    All,
+    /// Bytes a sample on the wire, against gzip'd InfluxDB line protocol and zlib'd Zabbix JSON.
+    Wire(wire::Wire),
+    /// Processor time of a probe and memory of an agent, against fping (root).
+    Icmp(icmp::Icmp),
+    /// From a cut to the webhook, against Prometheus and Alertmanager (root).
+    Latency(latency::Latency),
+}
+
+fn main() -> Result<()> {
+    let figure = Arguments::parse().figure;
+    table::print_machine();
+    match figure {
+        Figure::All => {
+            by_default::<wire::Wire>().run()?;
+            by_default::<icmp::Icmp>().run()?;
+            by_default::<latency::Latency>().run()
+        }
+        Figure::Wire(wire) => wire.run(),
+        Figure::Icmp(icmp) => icmp.run(),
+        Figure::Latency(latency) => latency.run(),
+    }
+}
+
+/// A measurement as it is when nothing is said about it.
+fn by_default<T: Args>() -> T {
+    let matches = T::augment_args(Command::new("all")).get_matches_from(["all"]);
+    T::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}

@@ -1,1 +1,141 @@
-//! Kentongan's own binaries, as the lab finds them.
+//! Kentongan as the ICT office runs it: the binaries of this build, a folder with inventory and settings at the NOC,
+//! and the agent on the kecamatan's router, installed as `kentongan agent add` says.
+
+use std::{net::SocketAddr, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::{Namespace, Process, district::COMMUNITY};
+
+/// Names the folder of the binaries, where they do not lie beside the test.
+const FOLDER: &str = "KENTONGAN_BINARIES";
+
+/// The path of `kentongan` or `kentongan-agent`.
+///
+/// # Errors
+/// When it has not been built.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let folder = match std::env::var_os(FOLDER) {
+        Some(folder) => PathBuf::from(folder),
+        None => build_folder()?,
+    };
+    let path = folder.join(name);
+    ensure!(
+        path.is_file(),
+        "{} is missing: build it first (cargo build --workspace, with --release for the bench)",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// `target/<profile>`: where this program lies, or the folder above where it is a test.
+fn build_folder() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().context("a program lies in a folder")?;
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    Ok(folder.to_owned())
+}
+
+/// An installation at the NOC, whether it runs or not.
+#[derive(Debug)]
+pub struct Office {
+    noc: Namespace,
+    folder: PathBuf,
+    /// Where the API listens.
+    pub url: String,
+}
+
+impl Office {
+    /// Writes inventory and settings; `settings` is what stands in `kentongan.toml` behind `[collector]`.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn install(noc: &Namespace, listen: SocketAddr, inventory: &str, settings: &str) -> Result<Office> {
+        let folder = noc.lab().folder("office")?;
+        std::fs::write(folder.join("hotspots.toml"), inventory)?;
+        let settings = format!("[collector]\nlisten = \"{listen}\"\n\n{settings}");
+        std::fs::write(folder.join("kentongan.toml"), settings)?;
+        Ok(Office { noc: noc.clone(), folder, url: format!("http://{listen}") })
+    }
+
+    /// Where it keeps its data.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Starts `kentongan up`.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub fn up(&self) -> Result<Process> {
+        self.noc.start("kentongan", binary("kentongan")?, |command| {
+            self.as_installed(command).arg("up");
+        })
+    }
+
+    /// Runs another of its subcommands to the end and returns what it prints.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn run(&self, words: &[&str]) -> Result<String> {
+        let mut command = self.noc.command(binary("kentongan")?);
+        crate::namespace::call(self.as_installed(&mut command).args(words))
+    }
+
+    fn as_installed<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.current_dir(&self.folder).env(COMMUNITY.0, COMMUNITY.1)
+    }
+
+    /// What the API answers below `/api/v1/`.
+    ///
+    /// # Errors
+    /// When it does not answer, or not with 200.
+    pub fn api(&self, path: &str) -> Result<Value> {
+        self.noc.get(&format!("{}/api/v1/{path}", self.url))?.json()
+    }
+
+    /// Gives the agent of a site its token and installs it on that site's router.
+    ///
+    /// # Errors
+    /// When the collector has no such agent.
+    pub fn install_agent(&self, router: &Namespace, site: &str) -> Result<FieldAgent> {
+        let config = self.run(&["agent", "add", site, "--url", &self.url])?;
+        FieldAgent::install(router, site, &config)
+    }
+}
+
+/// An agent on a router, whether it runs or not.
+#[derive(Debug)]
+pub struct FieldAgent {
+    router: Namespace,
+    name: String,
+    config: PathBuf,
+}
+
+impl FieldAgent {
+    /// Writes its configuration: the given lines, and folders of its own.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn install(router: &Namespace, site: &str, lines: &str) -> Result<FieldAgent> {
+        let (lab, name) = (router.lab(), format!("agent-{site}"));
+        let (flash, memory) = (lab.folder(&format!("{name}-flash"))?, lab.folder(&format!("{name}-memory"))?);
+        let own = lines.lines().filter(|line| !line.contains("_dir = "));
+        let folders = format!("state_dir = {flash:?}\nmemory_dir = {memory:?}\n");
+        let text = own.map(|line| format!("{line}\n")).collect::<String>() + &folders;
+        let config = lab.write(&format!("{name}.toml"), &text)?;
+        Ok(FieldAgent { router: router.clone(), name, config })
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub fn start(&self) -> Result<Process> {
+        self.router.start(&self.name, binary("kentongan-agent")?, |command| {
+            command.arg("--config").arg(&self.config);
+        })
+    }
+}
