@@ -15,10 +15,11 @@ pub mod pinger;
 pub mod plan_cache;
 mod rounds;
 pub mod schedule;
+mod snmp;
 pub mod spool;
 pub mod uplink;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kentongan_model::time::Clock;
 use tokio::{sync::watch, task::JoinSet};
@@ -78,8 +79,15 @@ pub async fn run_with<P: Pinger>(
 
     let measuring = stop.child_token();
     let mut measurers = JoinSet::new();
-    let rounds = rounds::Rounds { pinger: Arc::new(pinger), clock, plans: followed, keeping };
+    let rounds = rounds::Rounds {
+        pinger: Arc::new(pinger),
+        clock: Arc::clone(&clock),
+        plans: followed.clone(),
+        keeping: keeping.clone(),
+    };
+    let polls = snmp::Polls { clock, plans: followed, keeping };
     measurers.spawn(rounds.run(measuring.clone()));
+    measurers.spawn(polls.run(measuring.clone()));
 
     // The uplink ends last: it takes along what the others measured to the end.
     let measured = CancellationToken::new();
@@ -94,6 +102,14 @@ pub async fn run_with<P: Pinger>(
     measured.cancel();
     delivering.await?;
     Ok(ended?)
+}
+
+/// Waits for what is due; forever if nothing is.
+pub(crate) async fn sleep_until(due: Option<Duration>, now: Duration) {
+    match due {
+        Some(due) => tokio::time::sleep(due.saturating_sub(now)).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// An error and what it comes from, in one line.

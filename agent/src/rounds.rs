@@ -21,7 +21,7 @@ use crate::{
     pace::Pace,
     pinger::{Echo, Pinger},
     plan_cache::LoadedPlan,
-    schedule::Schedule,
+    schedule::{Rhythm, Schedule},
 };
 
 /// Between the probes of a round.
@@ -86,7 +86,7 @@ impl<P: Pinger> Rounds<P> {
                     Err(_) => return,
                 },
                 Some(measured) = running.next() => self.take(&mut work, &measured),
-                () = sleep_until(next_due, now) => {}
+                () = crate::sleep_until(next_due, now) => {}
             }
         }
     }
@@ -147,7 +147,7 @@ impl<P: Pinger> Rounds<P> {
 impl Work {
     fn new(plan: Arc<LoadedPlan>, now: Duration) -> Self {
         let targets = &plan.plan.targets;
-        let schedule = Schedule::new(now, targets);
+        let schedule = Schedule::new(now, targets.iter().map(Rhythm::from));
         let (decisions, begun) = (vec![Decision::default(); targets.len()], vec![None; targets.len()]);
         Work { schedule, decisions, begun, plan, witnesses_asked: None }
     }
@@ -212,11 +212,4 @@ async fn measure<P: Pinger>(
     let begun = probes.iter().map(|(sent, _)| *sent).min_by_key(|sent| sent.mono_ms);
     let begun = begun.unwrap_or_else(|| clock.stamp());
     Measured { index, begun, echoes: probes.into_iter().map(|(_, echo)| echo).collect(), plan }
-}
-
-async fn sleep_until(due: Option<Duration>, now: Duration) {
-    match due {
-        Some(due) => tokio::time::sleep(due.saturating_sub(now)).await,
-        None => std::future::pending().await,
-    }
 }

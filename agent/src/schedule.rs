@@ -28,6 +28,25 @@ pub struct Schedule {
     withheld: u64,
 }
 
+/// How often something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// Once in this time; not zero.
+    pub interval: Duration,
+    /// How many fast rounds it may have in a row.
+    pub fast_rounds: u32,
+}
+
+impl From<&PlannedTarget> for Rhythm {
+    /// Enough fast rounds to decide twice, and some.
+    fn from(target: &PlannedTarget) -> Self {
+        Rhythm {
+            interval: Duration::from_millis(target.interval_ms.max(1)),
+            fast_rounds: 4 + 2 * target.down_after.max(target.up_after).min(100),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Slot {
     interval: Duration,
@@ -62,19 +81,15 @@ impl Budget {
 impl Schedule {
     /// A timetable in which everything is due at `start`.
     #[must_use]
-    pub fn new(start: Duration, targets: &[PlannedTarget]) -> Self {
+    pub fn new(start: Duration, rhythms: impl IntoIterator<Item = Rhythm>) -> Self {
         let mut members = BTreeMap::new();
-        let slots: Vec<Slot> = targets
-            .iter()
-            .map(|target| {
-                let n: &mut u32 = members.entry(target.interval_ms).or_default();
-                *n = (*n + 1) % GROUPS;
-                let interval = Duration::from_millis(target.interval_ms.max(1));
-                let full = 4 + 2 * target.down_after.max(target.up_after).min(100);
-                let budget = Budget { full, left: full, filled_at: start };
-                Slot { interval, phase: interval * *n / GROUPS, due: Some(start), budget }
-            })
-            .collect();
+        let slot = |Rhythm { interval, fast_rounds }: Rhythm| {
+            let n: &mut u32 = members.entry(interval).or_default();
+            *n = (*n + 1) % GROUPS;
+            let budget = Budget { full: fast_rounds, left: fast_rounds, filled_at: start };
+            Slot { interval, phase: interval * *n / GROUPS, due: Some(start), budget }
+        };
+        let slots: Vec<Slot> = rhythms.into_iter().map(slot).collect();
         let due = (0..slots.len()).map(|index| (start, index)).collect();
         Schedule { start, slots, due, withheld: 0 }
     }

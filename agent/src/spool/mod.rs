@@ -119,7 +119,7 @@ impl Spool {
     }
 
     fn append_to(&mut self, plan: PlanRevision, record: &Record, now: &Stamp) -> Result<(), SpoolError> {
-        if self.log.as_ref().is_some_and(|log| log.is_full()) {
+        if self.log.as_ref().is_some_and(OpenLog::is_full) {
             self.seal(plan, now)?;
         }
         self.report_dropped(plan, now)?;
