@@ -10,6 +10,8 @@ use super::{
 
 /// How much a symbol gains each time it is seen.
 const GAIN: u16 = 24;
+/// How much the symbols beside it gain, where that means something.
+const GAIN_BESIDE: u16 = 8;
 /// Where counts are halved, so that a histogram follows what changes.
 const FULL: u32 = 1 << 13;
 
@@ -63,6 +65,16 @@ impl Histogram {
             }
         }
     }
+
+    /// Learns that the symbols beside one are likelier, too.
+    fn expect_beside(&mut self, symbol: usize) {
+        for beside in [symbol - 1, symbol + 1] {
+            if let Some(count) = self.counts.get_mut(beside) {
+                *count += GAIN_BESIDE;
+                self.total += u32::from(GAIN_BESIDE);
+            }
+        }
+    }
 }
 
 /// Numbers below this are symbols of their own; above, the length in bits is, and the bits below the first follow as
@@ -85,12 +97,12 @@ impl Number {
 
     /// Most are near 0.
     pub(super) fn small() -> Self {
-        Number::new(&[64, 32, 32, 12, 12, 6, 6, 6])
+        Number::new(&[128, 96, 96, 24, 24, 6, 6, 6])
     }
 
     /// Hardly any is not 0.
     pub(super) fn rare() -> Self {
-        Number::new(&[1000, 12, 12, 8, 8, 4, 4, 4])
+        Number::new(&[2000, 12, 12, 8, 8, 4, 4, 4])
     }
 
     fn new(own: &[u16]) -> Self {
@@ -123,8 +135,9 @@ pub(super) trait Coder {
         let length = u64::BITS - value.leading_zeros();
         let own = value < OWN;
         let symbol = if own { value as usize } else { (length - OWN_BITS) as usize + OWN as usize };
-        let symbol = self.symbol(&mut column.0, symbol)? as u64;
-        let Some(longer) = symbol.checked_sub(OWN) else { return Ok(symbol) };
+        let symbol = self.symbol(&mut column.0, symbol)?;
+        let Some(longer) = symbol.checked_sub(OWN as usize) else { return Ok(symbol as u64) };
+        column.0.expect_beside(symbol);
         let below = longer as u32 + OWN_BITS - 1;
         Ok(1 << below | self.raw(below, value)?)
     }

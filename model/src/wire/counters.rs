@@ -42,7 +42,7 @@ impl PacketSize {
 pub(super) fn code(coder: &mut impl Coder, readings: &mut [DeviceReading]) -> Result<(), WireError> {
     let mut size = PacketSize { octets: OCTETS_A_PACKET, packets: 1 };
     let mut octets: Vec<Vec<Option<Last>>> = vec![Vec::new(); COUNTERS.len()];
-    let kinds = [Number::any(), Number::any(), Number::small(), Number::small()];
+    let kinds = [Number::any(), Number::any(), Number::rare(), Number::rare()];
     let (mut first, mut later) = (kinds.clone(), kinds);
     for column in 0..COUNTERS.len() {
         let (first, later) = (&mut first[column / 2], &mut later[column / 2]);

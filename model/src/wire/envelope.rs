@@ -23,10 +23,10 @@ impl Delivery {
     #[must_use]
     pub fn wrap(sent: &Stamp, sealed: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(sealed.len() + 24);
-        match head::read(&mut Cursor::new(sealed)) {
-            Ok(batch) if batch.sealed.boot == sent.boot => {
-                let passed = sent.mono_ms.wrapping_sub(batch.sealed.mono_ms).cast_signed();
-                let stepped = sent.wall.millis_since(batch.sealed.wall).wrapping_sub(passed);
+        match head::sealed_at(sealed) {
+            Ok(since) if since.boot == sent.boot => {
+                let passed = sent.mono_ms.wrapping_sub(since.mono_ms).cast_signed();
+                let stepped = sent.wall.millis_since(since.wall).wrapping_sub(passed);
                 out.push(SAME_BOOT);
                 put_varint(&mut out, zigzag(passed));
                 put_varint(&mut out, zigzag(stepped));
@@ -63,7 +63,7 @@ pub fn split(bytes: &[u8]) -> Result<(Stamp, &[u8]), WireError> {
             let passed = unzigzag(cursor.varint("the time since sealing")?);
             let stepped = unzigzag(cursor.varint("the wall clock's step")?);
             let sealed = sealed_rest(&cursor)?;
-            let since = head::read(&mut Cursor::new(sealed))?.sealed;
+            let since = head::sealed_at(sealed)?;
             let wall = since.wall.as_millis().wrapping_add(stepped).wrapping_add(passed);
             let mono_ms = since.mono_ms.wrapping_add(passed.cast_unsigned());
             Ok((Stamp { boot: since.boot, mono_ms, wall: head::wall(wall)? }, sealed))

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{
     DeviceReading, InterfaceReading, WireError,
-    coder::{Coder, Number},
+    coder::{Coder, Histogram, Number},
     error::{MAX_INTERFACES, MAX_READINGS, MAX_TEXT, within},
 };
 
@@ -42,8 +42,9 @@ pub(super) fn code(
 
         let known = uptimes.get(&reading.device);
         let expected = known.map_or(0, |&(at, cs)| cs.wrapping_add(mono_ms.wrapping_sub(at) / 10));
-        let absent = coder.number(&mut columns.uptime_present, u64::from(reading.uptime_cs.is_none()))? != 0;
-        reading.uptime_cs = (!absent).then(|| reading.uptime_cs.unwrap_or(0));
+        let has_uptime =
+            coder.symbol(&mut columns.has_uptime, usize::from(reading.uptime_cs.is_some()))? == 1;
+        reading.uptime_cs = has_uptime.then(|| reading.uptime_cs.unwrap_or(0));
         if let Some(cs) = &mut reading.uptime_cs {
             *cs = coder.fitting(&mut columns.uptime, expected, u64::from(*cs), "an uptime")?;
             uptimes.insert(reading.device, (mono_ms, u64::from(*cs)));
@@ -71,7 +72,7 @@ pub(super) fn code(
 struct Columns {
     device: Number,
     time: Number,
-    uptime_present: Number,
+    has_uptime: Histogram,
     uptime: Number,
     width: Number,
     link: Number,
@@ -86,7 +87,7 @@ impl Columns {
         Columns {
             device: Number::rare(),
             time: Number::small(),
-            uptime_present: Number::rare(),
+            has_uptime: Histogram::new(vec![6, 12]),
             uptime: Number::any(),
             width: Number::rare(),
             link: Number::rare(),

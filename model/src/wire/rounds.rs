@@ -11,40 +11,14 @@ use super::{
     error::{MAX_ROUNDS, MAX_RTTS, within},
 };
 
-/// Intervals are learnt to this many milliseconds: it is what plans are made of, and jitter is not learnt with it.
+/// Intervals are learnt to this many milliseconds: plans are made of such, and jitter is not learnt with them.
 const INTERVAL_STEP_MS: i64 = 50;
+/// The longest interval that is learnt, either way: far beyond any, and small enough to multiply.
+const LONGEST_MS: i64 = 1 << 56;
 /// After this many rounds a target's phase is as well known as it gets.
 const SETTLED: i64 = 7;
 /// Phases are kept in sixteenths of a millisecond.
 const FINE: i64 = 16;
-
-/// What is known of a target from its last round.
-#[derive(Debug, Clone, Copy)]
-struct Last {
-    mono_ms: u64,
-    interval_ms: Option<i64>,
-    /// How far the last round was behind its phase, in 1/16 ms.
-    late: i64,
-    rounds: i64,
-    sent: u64,
-    losses: Losses,
-    followed_by: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Losses {
-    None,
-    Some,
-    All,
-}
-
-struct Columns {
-    target: Number,
-    first_time: Number,
-    time: Number,
-    sent: Number,
-    lost: [Number; 3],
-}
 
 /// Codes all of `rounds` but the RTTs; what is decoded has as many of them as were answered, all 0.
 pub(super) fn code(
@@ -53,109 +27,182 @@ pub(super) fn code(
     rounds: &mut Vec<MeasuredRound>,
 ) -> Result<(), WireError> {
     let count = within("rounds", coder.number(&mut Number::any(), rounds.len() as u64)?, MAX_ROUNDS)?;
-    let mut columns = Columns {
-        target: Number::rare(),
-        first_time: Number::small(),
-        time: Number::small(),
-        sent: Number::rare(),
-        lost: [Number::rare(), Number::small(), Number::small()],
-    };
-    let mut known: BTreeMap<u16, Last> = BTreeMap::new();
-    let mut before: Option<(u16, u64)> = None;
-    let mut gap_ms = 0u64;
-    let mut interval_ms = None;
-    let mut usual = 0u64;
-    let mut rtts = 0;
+    let mut tour = Tour::new(sealed_ms);
     for index in 0..count {
         if index == rounds.len() {
             rounds.push(MeasuredRound { target: 0, mono_ms: 0, sent: 0, rtts_us: Vec::new() });
         }
-        let round = &mut rounds[index];
-
-        let followed =
-            before.map(|(target, _)| (target, known.get(&target).and_then(|last| last.followed_by)));
-        let expected = followed.map_or(0, |(target, by)| by.unwrap_or(u64::from(target) + 1));
-        round.target = coder.fitting(&mut columns.target, expected, u64::from(round.target), "a target")?;
-        if let Some(last) = before.and_then(|(target, _)| known.get_mut(&target)) {
-            last.followed_by = Some(u64::from(round.target));
-        }
-
-        let last = known.get(&round.target).copied();
-        let mut next = match last {
-            Some(mut last) => {
-                last.interval_ms = last.interval_ms.or(interval_ms);
-                let (mono_ms, next) = last.next(coder, &mut columns.time, round.mono_ms)?;
-                round.mono_ms = mono_ms;
-                next
-            }
-            None => {
-                let expected = before.map_or(sealed_ms, |(_, at)| at.wrapping_add(gap_ms));
-                round.mono_ms = coder.near(&mut columns.first_time, expected, round.mono_ms)?;
-                gap_ms = before.map_or(0, |(_, at)| round.mono_ms.wrapping_sub(at));
-                Last {
-                    mono_ms: round.mono_ms,
-                    interval_ms: None,
-                    late: 0,
-                    rounds: 0,
-                    sent: usual,
-                    losses: Losses::None,
-                    followed_by: None,
-                }
-            }
-        };
-        interval_ms = next.interval_ms.or(interval_ms);
-
-        round.sent =
-            coder.fitting(&mut columns.sent, next.sent, u64::from(round.sent), "the probes of a round")?;
-        let sent = u64::from(round.sent);
-        let lost = coder
-            .number(&mut columns.lost[next.losses as usize], sent - (round.rtts_us.len() as u64).min(sent))?;
-        let answered = sent
-            .checked_sub(lost)
-            .filter(|_| sent > 0)
-            .ok_or(WireError::Malformed("the probes of a round"))?;
-        rtts += answered;
-        round.rtts_us.resize(within("RTTs", rtts, MAX_RTTS).map(|_| answered as usize)?, 0);
-
-        usual = sent;
-        next.sent = sent;
-        next.losses = match lost {
-            0 => Losses::None,
-            _ if lost == sent => Losses::All,
-            _ => Losses::Some,
-        };
-        before = Some((round.target, round.mono_ms));
-        known.insert(round.target, next);
+        tour.round(coder, &mut rounds[index])?;
     }
     Ok(())
 }
 
+/// What is known after some rounds.
+struct Tour {
+    /// Each target's last round.
+    known: BTreeMap<u16, Last>,
+    /// The target of the round before.
+    before: Option<u16>,
+    /// The time of the round before; at first, of sealing.
+    mono_ms: u64,
+    /// How long after the round before it a target's first round was, the last time.
+    gap_ms: u64,
+    /// The interval that was last learnt.
+    interval_ms: i64,
+    /// Probes of the round before.
+    sent: u64,
+    /// RTTs so far.
+    rtts: u64,
+    columns: Columns,
+}
+
+struct Columns {
+    target: Number,
+    first_time: Number,
+    time: Number,
+    sent: Number,
+    /// By what the target's round before had lost.
+    lost: [Number; 3],
+}
+
+/// A target's last round.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    mono_ms: u64,
+    /// The target's interval, if it has had more than one round.
+    interval_ms: Option<i64>,
+    /// How far it was behind the target's phase, in 1/16 ms.
+    late: i64,
+    /// Rounds by which the phase is known.
+    rounds: i64,
+    sent: u64,
+    loss: Loss,
+    followed_by: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Loss {
+    None,
+    Partial,
+    Total,
+}
+
+impl Tour {
+    fn new(sealed_ms: u64) -> Self {
+        Tour {
+            known: BTreeMap::new(),
+            before: None,
+            mono_ms: sealed_ms,
+            gap_ms: 0,
+            interval_ms: 0,
+            sent: 0,
+            rtts: 0,
+            columns: Columns {
+                target: Number::rare(),
+                first_time: Number::small(),
+                time: Number::small(),
+                sent: Number::rare(),
+                lost: [Number::rare(), Number::small(), Number::small()],
+            },
+        }
+    }
+
+    fn round(&mut self, coder: &mut impl Coder, round: &mut MeasuredRound) -> Result<(), WireError> {
+        self.target(coder, round)?;
+        let mut last = match self.known.get(&round.target) {
+            Some(last) => last.next(coder, &mut self.columns.time, self.interval_ms, &mut round.mono_ms)?,
+            None => self.first(coder, &mut round.mono_ms)?,
+        };
+        self.probes(coder, round, &mut last)?;
+        self.mono_ms = round.mono_ms;
+        self.interval_ms = last.interval_ms.unwrap_or(self.interval_ms);
+        self.known.insert(round.target, last);
+        Ok(())
+    }
+
+    /// Expects the target that followed the one before the last time, or else the next number.
+    fn target(&mut self, coder: &mut impl Coder, round: &mut MeasuredRound) -> Result<(), WireError> {
+        let mut before = self.before.and_then(|target| self.known.get_mut(&target));
+        let followed_by = before.as_ref().and_then(|last| last.followed_by);
+        let expected =
+            followed_by.map_or_else(|| self.before.map_or(0, |target| u64::from(target) + 1), u64::from);
+        round.target =
+            coder.fitting(&mut self.columns.target, expected, u64::from(round.target), "a target")?;
+        if let Some(last) = &mut before {
+            last.followed_by = Some(round.target);
+        }
+        self.before = Some(round.target);
+        Ok(())
+    }
+
+    /// Codes the time of a target's first round, expected as long after the round before as the last such was.
+    fn first(&mut self, coder: &mut impl Coder, mono_ms: &mut u64) -> Result<Last, WireError> {
+        let expected = self.mono_ms.wrapping_add(self.gap_ms);
+        *mono_ms = coder.near(&mut self.columns.first_time, expected, *mono_ms)?;
+        self.gap_ms = if self.known.is_empty() { 0 } else { mono_ms.wrapping_sub(self.mono_ms) };
+        Ok(Last {
+            mono_ms: *mono_ms,
+            interval_ms: None,
+            late: 0,
+            rounds: 0,
+            sent: self.sent,
+            loss: Loss::None,
+            followed_by: None,
+        })
+    }
+
+    fn probes(
+        &mut self,
+        coder: &mut impl Coder,
+        round: &mut MeasuredRound,
+        last: &mut Last,
+    ) -> Result<(), WireError> {
+        let what = "the probes of a round";
+        round.sent = coder.fitting(&mut self.columns.sent, last.sent, u64::from(round.sent), what)?;
+        let sent = u64::from(round.sent);
+        let lost = sent.saturating_sub(round.rtts_us.len() as u64);
+        let lost = coder.number(&mut self.columns.lost[last.loss as usize], lost)?;
+        let answered = sent.checked_sub(lost).filter(|_| sent > 0).ok_or(WireError::Malformed(what))?;
+        self.rtts += answered;
+        within("RTTs", self.rtts, MAX_RTTS)?;
+        round.rtts_us.resize(answered as usize, 0);
+        self.sent = sent;
+        last.sent = sent;
+        last.loss = match lost {
+            0 => Loss::None,
+            _ if answered > 0 => Loss::Partial,
+            _ => Loss::Total,
+        };
+        Ok(())
+    }
+}
+
 impl Last {
-    /// Codes the time of the target's next round.
+    /// Codes the time of the target's next round, expected one interval later on the target's own phase.
     fn next(
         self,
         coder: &mut impl Coder,
-        times: &mut Number,
-        mono_ms: u64,
-    ) -> Result<(u64, Last), WireError> {
-        let due = self.interval_ms.unwrap_or(0).wrapping_mul(FINE).wrapping_sub(self.late);
-        let due_ms = due.wrapping_add(FINE / 2).div_euclid(FINE);
+        column: &mut Number,
+        usual_ms: i64,
+        mono_ms: &mut u64,
+    ) -> Result<Last, WireError> {
+        let due = self.interval_ms.unwrap_or(usual_ms) * FINE - self.late;
+        let due_ms = (due + FINE / 2).div_euclid(FINE);
         let expected = self.mono_ms.wrapping_add(due_ms.cast_unsigned());
-        let mono_ms = coder.near(times, expected, mono_ms)?;
+        *mono_ms = coder.near(column, expected, *mono_ms)?;
         let off = mono_ms.wrapping_sub(expected).cast_signed();
-        let mut next = Last { mono_ms, rounds: (self.rounds + 1).min(SETTLED), ..self };
+        let mut next = Last { mono_ms: *mono_ms, rounds: (self.rounds + 1).min(SETTLED), ..self };
         if off.unsigned_abs() < INTERVAL_STEP_MS.unsigned_abs() / 2 {
             let behind = (due_ms + off) * FINE - due;
             next.late = behind * next.rounds / (next.rounds + 1);
+            next.interval_ms = self.interval_ms.or(Some(usual_ms));
         } else {
-            let passed = mono_ms.wrapping_sub(self.mono_ms).cast_signed();
-            // Half the largest interval that the arithmetic above can bear.
-            let passed = passed.clamp(-(1 << 56), 1 << 56);
+            let passed = mono_ms.wrapping_sub(self.mono_ms).cast_signed().clamp(-LONGEST_MS, LONGEST_MS);
             let steps = (passed + INTERVAL_STEP_MS / 2).div_euclid(INTERVAL_STEP_MS);
             next.interval_ms = Some(steps * INTERVAL_STEP_MS);
             next.late = 0;
             next.rounds = 0;
         }
-        Ok((mono_ms, next))
+        Ok(next)
     }
 }

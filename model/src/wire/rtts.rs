@@ -18,13 +18,17 @@ const SHAPE: [u16; STEPS as usize + 1] =
     [230, 270, 240, 205, 172, 143, 118, 97, 80, 65, 53, 43, 35, 28, 23, 19, 16, 13, 11, 9, 40];
 /// Steps are 1, 2, 3, 4, 6, 8, 12, … µs: powers of two, and one and a half of them.
 const STEP_SIZES: usize = 63;
+/// From 6 µs to 64 ms.
+const USUAL_STEPS: std::ops::Range<usize> = 4..32;
 
 /// Codes the RTTs of all rounds.
 pub(super) fn code(coder: &mut impl Coder, rounds: &mut [MeasuredRound]) -> Result<(), WireError> {
     let mut order: Vec<(u16, usize)> = rounds.iter().map(|round| round.target).zip(0..).collect();
     order.sort_unstable();
     let mut column = Column {
-        step: Histogram::new(vec![2; STEP_SIZES]),
+        step: Histogram::new(
+            (0..STEP_SIZES).map(|number| if USUAL_STEPS.contains(&number) { 8 } else { 1 }).collect(),
+        ),
         floor: Number::any(),
         steps: Histogram::new(SHAPE.to_vec()),
         far: Number::any(),

@@ -3,11 +3,10 @@
 
 use super::{
     Batch, WireError,
-    bytes::Cursor,
     coder::Coder,
     counters,
     error::{MAX_INTERFACES, MAX_READINGS, MAX_ROUNDS, MAX_RTTS, MAX_SEALED, MAX_TEXT, within},
-    head,
+    head::{self, CHECKSUM},
     range::{Decoder, Encoder},
     readings, rounds, rtts,
 };
@@ -20,9 +19,9 @@ impl Batch {
     pub fn seal(&self) -> Result<Vec<u8>, WireError> {
         self.check()?;
         let mut out = Vec::with_capacity(1024);
-        head::write(self, &mut out);
+        out.push(head::FORMAT);
         let mut encoder = Encoder::new(out);
-        body(&mut encoder, &mut self.clone())?;
+        code(&mut encoder, &mut self.clone())?;
         let mut out = encoder.finish();
         let checksum = crc32fast::hash(&out);
         out.extend_from_slice(&checksum.to_le_bytes());
@@ -36,17 +35,14 @@ impl Batch {
     /// When the bytes are anything else than a whole and undamaged batch within the limits.
     pub fn open(sealed: &[u8]) -> Result<Batch, WireError> {
         within("bytes of a batch", sealed.len() as u64, MAX_SEALED)?;
-        let mut cursor = Cursor::new(sealed);
-        head::read(&mut cursor)?;
-        let (_, checksum) = cursor.rest().split_last_chunk().ok_or(WireError::Truncated("the checksum"))?;
-        let content = &sealed[..sealed.len() - checksum.len()];
-        if crc32fast::hash(content) != u32::from_le_bytes(*checksum) {
+        let coded = head::coded(sealed)?;
+        let (content, checksum) = sealed.split_at(sealed.len() - CHECKSUM);
+        if crc32fast::hash(content).to_le_bytes() != checksum {
             return Err(WireError::Checksum);
         }
-        let mut cursor = Cursor::new(content);
-        let mut batch = head::read(&mut cursor)?;
-        let mut decoder = Decoder::new(cursor.rest())?;
-        body(&mut decoder, &mut batch)?;
+        let mut batch = head::blank();
+        let mut decoder = Decoder::new(coded)?;
+        code(&mut decoder, &mut batch)?;
         decoder.finish()?;
         Ok(batch)
     }
@@ -71,8 +67,9 @@ impl Batch {
     }
 }
 
-/// The body, into bytes or out of them.
-fn body(coder: &mut impl Coder, batch: &mut Batch) -> Result<(), WireError> {
+/// Codes all of `batch`.
+fn code(coder: &mut impl Coder, batch: &mut Batch) -> Result<(), WireError> {
+    head::code(coder, batch)?;
     rounds::code(coder, batch.sealed.mono_ms, &mut batch.rounds)?;
     rtts::code(coder, &mut batch.rounds)?;
     readings::code(coder, batch.sealed.mono_ms, &mut batch.readings)?;
