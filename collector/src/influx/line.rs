@@ -197,3 +197,97 @@ fn escape(text: &str, escaped: &[char], out: &mut String) {
         out.push(c);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(millis: i64) -> Point {
+        Point::new("ping", Timestamp::from_millis(millis))
+    }
+
+    fn line(point: &Point) -> Result<(String, usize), Unwritable> {
+        let mut out = String::from("before\n");
+        let written = point.write_line(&mut out);
+        let rest = out.strip_prefix("before\n").expect("what was there before stays").to_owned();
+        assert_eq!(written.is_err(), rest.is_empty());
+        written.map(|left_out| (rest, left_out))
+    }
+
+    #[test]
+    fn a_point_is_one_line_with_sorted_tags_and_typed_fields() {
+        let point = at(1_793_491_200_250)
+            .tag("vantage", "core")
+            .tag("link", r"ether1 - ke NOC, a=b\c")
+            .tag("region", "")
+            .field("loss", Value::Float(20.0))
+            .field("small", Value::Float(5e-324))
+            .field("sent", Value::Integer(-5))
+            .field("state", Value::Text(r#"a "b" \"#.to_owned()));
+        let expected = concat!(
+            r"ping,link=ether1\ -\ ke\ NOC\,\ a\=b\c,vantage=core ",
+            r#"loss=20.0,small=5e-324,sent=-5i,state="a \"b\" \\" 1793491200250"#,
+            "\n"
+        );
+        assert_eq!(line(&point).unwrap(), (expected.to_owned(), 0));
+    }
+
+    #[test]
+    fn fields_that_cannot_be_carried_are_left_out_and_counted() {
+        let point = at(0)
+            .field("a", Value::Float(f64::NAN))
+            .field("b", Value::Integer(i128::from(i64::MAX) + 1))
+            .field("c", Value::Integer(i64::MIN.into()))
+            .field("d", Value::Float(f64::NEG_INFINITY))
+            .field("e", Value::Text("dua\nbaris".to_owned()))
+            .field("f", Value::Text("x".repeat(MAX_TEXT_BYTES + 1)));
+        assert_eq!(line(&point).unwrap(), ("ping c=-9223372036854775808i 0\n".to_owned(), 5));
+        assert_eq!(line(&at(0).field("a", Value::Float(f64::INFINITY))), Err(Unwritable::NoField));
+        assert_eq!(line(&at(0)), Err(Unwritable::NoField));
+    }
+
+    #[test]
+    fn tags_that_stores_would_read_otherwise_are_refused() {
+        let tagged = |value: &str| line(&at(0).tag("link", value).field("sent", Value::Integer(1)));
+        let long = "x".repeat(MAX_TEXT_BYTES + 1);
+        for bad in
+            ["dua\nbaris", "a\rb", "a\tb", "\u{7f}", "ujung\\", r"a\,b", r"a\ b", r"a\=b", r"a\\b", &long]
+        {
+            assert!(matches!(tagged(bad), Err(Unwritable::Tag { tag: "link", .. })), "{bad:?} was written");
+        }
+        for good in [r"a\b", r"\a", "a,b c=d", "#a", "\"", "ꦏ", " ", &long[1..]] {
+            assert!(tagged(good).is_ok(), "{good:?} was refused");
+        }
+    }
+
+    #[test]
+    fn times_that_no_store_holds_are_refused() {
+        for (millis, held) in [
+            (-9_223_372_036_854, true),
+            (9_223_372_036_854, true),
+            (-9_223_372_036_855, false),
+            (9_223_372_036_855, false),
+        ] {
+            let written = line(&at(millis).field("sent", Value::Integer(1)));
+            assert_eq!(written.is_ok(), held, "{millis}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_point_holds_it_is_one_line_or_none(
+            tag in any::<String>(),
+            text in any::<String>(),
+            float in proptest::num::f64::ANY,
+            millis in any::<i64>(),
+        ) {
+            let point = at(millis).tag("site", tag).field("loss", Value::Float(float)).field("state", Value::Text(text));
+            if let Ok((line, _)) = line(&point) {
+                prop_assert_eq!(line.matches('\n').count(), 1);
+                prop_assert!(line.ends_with('\n') && !line.contains("NaN") && !line.contains("inf "));
+            }
+        }
+    }
+}

@@ -4,11 +4,14 @@
 //! The rule guarded here: the database may be slow, refuse or be gone, and neither ingest nor alerts notice. What fits
 //! the queue is not lost; what does not fit is counted, the oldest first. See `docs/influxdb.md`.
 
+mod carrier;
 mod config;
 mod counters;
+mod intake;
 mod line;
 pub mod names;
 mod outcome;
+mod pause;
 pub mod points;
 mod queue;
 mod sieve;

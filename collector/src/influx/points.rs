@@ -134,3 +134,148 @@ fn deviation_us(values: &[u32]) -> Option<f64> {
 fn to_f64(count: usize) -> f64 {
     count as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INVENTORY: &str = r#"
+[network]
+name = "Kabupaten Purworejo"
+
+[[site]]
+id = "noc"
+name = "NOC"
+kind = "backbone"
+address = "10.33.0.1"
+
+[[site]]
+id = "desa-kiyangkongrejo"
+name = "Desa Kiyangkongrejo"
+kind = "desa"
+region = "33.06.12.2005"
+upstream = ["noc"]
+agent = true
+address = "10.33.7.65"
+"#;
+
+    fn network() -> Network {
+        Network::parse(INVENTORY).unwrap()
+    }
+
+    fn round(vantage: &str, target: &str, sent: u32, rtts_us: &[u32]) -> Round {
+        let (vantage, target) = (vantage.parse().unwrap(), target.parse().unwrap());
+        Round {
+            at: Timestamp::from_millis(1_793_491_200_250),
+            vantage,
+            target,
+            sent,
+            rtts_us: rtts_us.to_vec(),
+        }
+    }
+
+    fn line(point: Option<Point>) -> String {
+        let mut out = String::new();
+        assert_eq!(point.unwrap().write_line(&mut out), Ok(0));
+        out.trim_end().to_owned()
+    }
+
+    #[test]
+    fn a_round_becomes_a_point_in_milliseconds_and_percent() {
+        let network = network();
+        for (round, expected) in [
+            (
+                round("noc", "desa-kiyangkongrejo/gateway", 5, &[1400, 1000, 1200, 1800]),
+                "ping,evidence=between,kecamatan=33.06.12,kind=desa,region=33.06.12.2005,site=desa-kiyangkongrejo,\
+                 target=gateway,vantage=noc sent=5i,received=4i,loss=20.0,rtt_min=1.0,rtt_median=1.3,rtt_max=1.8,\
+                 jitter=0.2958039891549808 1793491200250",
+            ),
+            (
+                round("desa-kiyangkongrejo", "desa-kiyangkongrejo/gateway", 3, &[250]),
+                "ping,evidence=local,kecamatan=33.06.12,kind=desa,region=33.06.12.2005,site=desa-kiyangkongrejo,\
+                 target=gateway,vantage=desa-kiyangkongrejo sent=3i,received=1i,loss=66.66666666666667,rtt_min=0.25,\
+                 rtt_median=0.25,rtt_max=0.25 1793491200250",
+            ),
+            (
+                round("core", "noc/gateway", 5, &[]),
+                "ping,evidence=between,kind=backbone,site=noc,target=gateway,vantage=core \
+                 sent=5i,received=0i,loss=100.0 1793491200250",
+            ),
+        ] {
+            assert_eq!(line(ping_point(&network, &round)), expected);
+        }
+    }
+
+    #[test]
+    fn references_and_places_that_the_inventory_does_not_have_give_no_point() {
+        let network = network();
+        for target in ["reference/192.168.88.1", "desa-lain/gateway"] {
+            assert_eq!(ping_point(&network, &round("core", target, 5, &[1000])), None);
+        }
+        let elsewhere = "desa-lain".parse().unwrap();
+        assert_eq!(site_point(&network, &elsewhere, State::Up, Timestamp::default()), None);
+    }
+
+    #[test]
+    fn a_state_is_a_word_a_number_and_whether_the_site_serves_unless_nobody_can_tell() {
+        let network = network();
+        let noc = "noc".parse().unwrap();
+        for (state, fields) in [
+            (State::Up, "state=\"up\",state_code=4i,up=1i"),
+            (State::Degraded, "state=\"degraded\",state_code=3i,up=1i"),
+            (State::Unreachable, "state=\"unreachable\",state_code=2i,up=0i"),
+            (State::Down, "state=\"down\",state_code=1i,up=0i"),
+            (State::Unknown, "state=\"unknown\",state_code=0i"),
+        ] {
+            let expected = format!("site,kind=backbone,site=noc,target=gateway,vantage=core {fields} 7");
+            assert_eq!(line(site_point(&network, &noc, state, Timestamp::from_millis(7))), expected);
+        }
+    }
+
+    #[test]
+    fn of_an_interface_only_what_was_read_is_written() {
+        let network = network();
+        let mut reading = PlacedReading {
+            at: Timestamp::from_millis(7),
+            vantage: Vantage::Core,
+            site: "noc".parse().unwrap(),
+            target: "gateway".parse().unwrap(),
+            link: "sfp 1".to_owned(),
+            interface: InterfaceReading { oper_status: Some(1), ..InterfaceReading::default() },
+        };
+        reading.interface.counters[1] = Some(u64::from(u32::MAX) * 1000);
+        assert_eq!(
+            line(interface_point(&network, &reading)),
+            r"interface,kind=backbone,link=sfp\ 1,site=noc,target=gateway,vantage=core oper_status=1i,out_octets=4294967295000i 7"
+        );
+    }
+
+    #[test]
+    fn points_carry_exactly_the_names_that_are_promised() {
+        let network = network();
+        let site = network.site(&"desa-kiyangkongrejo".parse().unwrap()).unwrap();
+        let interface = InterfaceReading {
+            oper_status: Some(1),
+            high_speed_mbps: Some(1000),
+            counters: [Some(1); 8],
+            ..InterfaceReading::default()
+        };
+        let at = Timestamp::default();
+        let (vantage, target) = (Vantage::Core, site.gateway().id.clone());
+        let reading =
+            PlacedReading { at, vantage, site: site.id.clone(), target, link: "sfp1".to_owned(), interface };
+        let made = [
+            ping_point(&network, &round("noc", "desa-kiyangkongrejo/gateway", 2, &[1000, 2000])),
+            interface_point(&network, &reading),
+            site_point(&network, &site.id, State::Up, at),
+        ];
+        for (measurement, point) in names::ALL.into_iter().zip(made) {
+            let point = point.unwrap();
+            let mut tags: Vec<&str> = point.tags().iter().map(|(name, _)| *name).collect();
+            tags.sort_unstable();
+            let fields: Vec<&str> = point.fields().iter().map(|(name, _)| *name).collect();
+            assert_eq!((point.measurement(), &*tags), (measurement.name, measurement.tags));
+            assert_eq!(fields, measurement.fields);
+        }
+    }
+}

@@ -198,3 +198,82 @@ fn unreachable(error: &dyn Error) -> Outcome {
     }
     Outcome::Retry { trouble: Trouble::Network(why), after: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, http::StatusCode, response::IntoResponse};
+    use kentongan_model::time::{HandClock, Timestamp};
+
+    use super::{super::config::InfluxConfig, *};
+
+    /// A server that answers everything alike; its address.
+    async fn server(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(move || async move { answer });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    }
+
+    fn writer(url: &str) -> Writer {
+        let config: InfluxConfig =
+            toml::from_str(&format!("url = '{url}'\nbucket = 'b'\norg = 'o'")).unwrap();
+        let clock = HandClock::new(Timestamp::default(), Timestamp::default());
+        Writer::new(&config.destination().unwrap(), Arc::new(clock)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn when_the_crate_hides_how_long_to_wait_the_thin_writer_finds_out() {
+        let url = server((StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")])).await;
+        let mut writer = writer(&url);
+        assert!(writer.library.is_some());
+        for after in [None, Some(Duration::from_secs(7))] {
+            let Outcome::Retry { trouble, after: found } = writer.write(Bytes::new()).await else { panic!() };
+            assert!(matches!(trouble, Trouble::Busy { status: 429, .. }), "{trouble}");
+            assert_eq!(found, after);
+        }
+        writer.thin.url = format!("{}/taken", server(StatusCode::NO_CONTENT).await).parse().unwrap();
+        assert_eq!(writer.write(Bytes::new()).await, Outcome::Written);
+        assert!(!writer.taken_over, "the crate writes again");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_told_and_not_followed() {
+        let trap = server(StatusCode::NO_CONTENT).await;
+        let location = format!("{trap}/api/v2/write");
+        let url = server((StatusCode::TEMPORARY_REDIRECT, [("location", location.clone())])).await;
+        for (url, told) in [(url.clone(), "does not tell"), (format!("{url}/dasar"), location.as_str())] {
+            let Outcome::Retry { trouble, .. } = writer(&url).write(Bytes::new()).await else {
+                panic!("followed")
+            };
+            assert!(
+                matches!(&trouble, Trouble::Redirected { location } if location.contains(told)),
+                "{trouble}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_never_answers_is_given_up_in_time() {
+        // It takes connections and says nothing.
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        for url in [url.clone(), format!("{url}/dasar")] {
+            let mut writer = writer(&url);
+            let answer = tokio::time::timeout(Duration::from_secs(3600), writer.write(Bytes::new())).await;
+            let Ok(Outcome::Retry { trouble, .. }) = answer else { panic!("{answer:?}") };
+            assert!(matches!(trouble, Trouble::Network(_)), "{trouble}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_gone_is_told_with_the_system_s_own_word() {
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", gone.local_addr().unwrap());
+        drop(gone);
+        for url in [url.clone(), format!("{url}/dasar")] {
+            let Outcome::Retry { trouble, .. } = writer(&url).write(Bytes::new()).await else { panic!() };
+            assert!(trouble.to_string().contains("Connection refused"), "{trouble}");
+        }
+    }
+}

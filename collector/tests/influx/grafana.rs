@@ -85,6 +85,27 @@ async fn a_query_that_errs_or_finds_nothing_is_told_with_its_panel() {
     running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn uptime_and_traffic_asked_as_the_documentation_says_are_those_of_the_sample() {
+    let (influx, running, _data) = filled().await;
+    let uptime = influx.query("SELECT mean(\"up\") * 100 FROM \"site\" GROUP BY \"site\"").await;
+    let of = |site: &str| {
+        let series =
+            uptime["series"].as_array().unwrap().iter().find(|series| series["tags"]["site"] == site);
+        series.unwrap()["values"][0][1].as_f64().unwrap()
+    };
+    assert_eq!((of("noc"), of("desa-brengkelan")), (100.0, 90.0));
+    let query = format!(
+        "SELECT non_negative_derivative(last(\"in_octets\"), 1s) * 8 FROM \"interface\" \
+         WHERE time >= '{}' AND time < '{}' GROUP BY time(5m)",
+        SPAN[1], SPAN[3]
+    );
+    let traffic = influx.query(&query).await;
+    let rates = traffic["series"][0]["values"].as_array().unwrap();
+    assert!(rates.len() > 40 && rates.iter().all(|row| row[1] == 8e6), "{rates:?}");
+    running.stop().await;
+}
+
 /// The queries of panels and variables.
 fn queries(dashboard: &Json) -> Vec<String> {
     let panels = dashboard["panels"].as_array().unwrap().iter();

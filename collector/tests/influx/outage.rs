@@ -56,6 +56,7 @@ async fn a_full_queue_drops_the_oldest_points_counts_them_and_keeps_the_newest()
     }
     until("all is on disk", async || running.sink.position() == Some(i64::from(MINUTES) - 1)).await;
     let full = running.sink.counters();
+    eprintln!("{full:?}");
     assert!(full.dropped > 0 && full.queued_bytes <= 1_048_576, "{full:?}");
     assert_eq!(full.dropped + full.queued, u64::from(MINUTES) * POINTS);
 
