@@ -17,7 +17,8 @@ use toml::{Spanned, de::DeTable};
 use self::{
     promises::Promises,
     table::Table,
-    values::{address, moment, text, time_zone, word},
+    times::{moment, time_zone},
+    values::{address, text, word},
 };
 use super::{
     Credential, Language, MaintenanceWindow, Network, ReadError, Settings, Site,
@@ -33,6 +34,8 @@ mod sites;
 mod snmp;
 mod suggest;
 mod table;
+mod targets;
+mod times;
 mod values;
 
 /// The time zone of a network that names none.

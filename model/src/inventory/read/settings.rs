@@ -4,7 +4,8 @@ use toml::Spanned;
 
 use super::{
     table::Table,
-    values::{duration, number, positive_percent, whole, written},
+    times::{duration, written},
+    values::{number, positive_percent, whole},
 };
 use crate::inventory::{
     Settings,
