@@ -9,6 +9,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,8 @@ use crate::{
 };
 
 const INCIDENTS: i64 = 30;
+/// A run that has nothing to do any more crashes then, whatever polls it has left.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// Runs a future until it was polled this often, and drops it then.
 struct Doomed<F> {
@@ -86,7 +89,8 @@ async fn every_message_survives_a_crash_at_any_moment_and_each_crash_repeats_one
                 Arc::new(office.clock.clone()),
                 CancellationToken::new(),
             );
-            Doomed { future: Box::pin(run), polls }.await;
+            let doomed = Doomed { future: Box::pin(run), polls };
+            let _ = tokio::time::timeout(QUIET, doomed).await;
             crashes += 1;
             for (name, receiver) in [("satu", &first), ("dua", &second)] {
                 let arrived = first_arrivals(&receiver.requests()).len();

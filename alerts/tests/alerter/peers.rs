@@ -49,6 +49,7 @@ async fn until<T: Clone>(mut seen: watch::Receiver<T>, what: &str, fits: impl Fn
 pub(crate) struct Collector {
     entries: watch::Sender<Vec<Value>>,
     asked: watch::Sender<u64>,
+    waiting: watch::Sender<bool>,
     address: std::net::SocketAddr,
     stop: CancellationToken,
     server: JoinHandle<()>,
@@ -62,10 +63,10 @@ struct Question {
     wait: u64,
 }
 
-type Shelf = (watch::Sender<Vec<Value>>, watch::Sender<u64>, CancellationToken);
+type Desk = (watch::Sender<Vec<Value>>, watch::Sender<u64>, watch::Sender<bool>, CancellationToken);
 
 async fn events(
-    State((entries, asked, stop)): State<Shelf>,
+    State((entries, asked, waiting, stop)): State<Desk>,
     Query(question): Query<Question>,
 ) -> Json<Value> {
     asked.send_modify(|count| *count += 1);
@@ -73,10 +74,12 @@ async fn events(
     let mut seen = entries.subscribe();
     let news = seen.wait_for(|all| all.iter().any(|entry| newer(&entry)));
     let news = stop.run_until_cancelled(news);
+    waiting.send_replace(question.wait > 0 && !entries.borrow().iter().any(|entry| newer(&entry)));
     let page: Vec<Value> = match tokio::time::timeout(Duration::from_secs(question.wait), news).await {
         Ok(Some(Ok(all))) => all.iter().filter(newer).take(PAGE).cloned().collect(),
         _ => Vec::new(),
     };
+    waiting.send_replace(false);
     let next = page.last().and_then(|entry| entry["id"].as_i64()).unwrap_or(question.after);
     Json(json!({ "events": page, "next": next }))
 }
@@ -87,22 +90,24 @@ impl Collector {
     }
 
     fn listen(listener: TcpListener, written: Vec<Value>) -> Self {
-        let (entries, asked, stop) =
-            (watch::Sender::new(written), watch::Sender::new(0), CancellationToken::new());
+        let (entries, asked) = (watch::Sender::new(written), watch::Sender::new(0));
+        let (waiting, stop) = (watch::Sender::new(false), CancellationToken::new());
         let address = listener.local_addr().unwrap();
         let app = Router::new().route("/dasar/api/v1/events", get(events)).with_state((
             entries.clone(),
             asked.clone(),
+            waiting.clone(),
             stop.clone(),
         ));
         let stopped = stop.clone().cancelled_owned();
         let serve = axum::serve(listener, app).with_graceful_shutdown(stopped);
         let server = tokio::spawn(async move { serve.await.unwrap() });
-        Collector { entries, asked, address, stop, server }
+        Collector { entries, asked, waiting, address, stop, server }
     }
 
-    /// Stops, and starts anew on the same address, with this feed.
+    /// Stops while the alerter waits for news, and starts anew on the same address, with this feed.
     pub(crate) async fn restart(self, events: Vec<Event>) -> Self {
+        until(self.waiting.subscribe(), "the alerter waits for news", |waiting| *waiting).await;
         self.stop.cancel();
         self.server.await.unwrap();
         let listener = loop {
