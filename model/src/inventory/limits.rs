@@ -34,8 +34,8 @@ pub const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=Durati
 pub const RTT_WARN: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(60);
 /// Echo requests in a round.
 pub const PROBES: RangeInclusive<u64> = 1..=100;
-/// Echo requests to one target that an interval must leave room for, at most one in this time.
-pub const PROBE_SPACING: Duration = Duration::from_millis(20);
+/// Room that an interval must have for each echo request of a round: agents send them this far apart.
+pub const PROBE_SPACING: Duration = Duration::from_millis(30);
 /// Rounds in a row that confirm a state.
 pub const STREAK: RangeInclusive<u64> = 1..=100;
 /// People whom a site may serve.
