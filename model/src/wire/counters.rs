@@ -4,22 +4,53 @@
 //! from the growth before. Packets are expected from the octets of the same interface, at so many octets a packet as
 //! the interface before them had.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     COUNTERS, DeviceReading, WireError,
     coder::{Coder, Number},
 };
 
-/// The columns of packets, each after its octets by this many columns.
-const PACKETS: [usize; 2] = [2, 3];
-const AFTER_OCTETS: usize = 2;
+/// The columns of packets, and how far before them those of their octets are.
+const PACKETS: Range<usize> = 2..4;
+const OCTETS_BEFORE: usize = 2;
 /// Octets a packet until it is known better: the middle of what links between 64 and 1500 carry.
 const OCTETS_A_PACKET: u64 = 768;
 
-/// What is known of a counter from its last reading.
+/// Codes those counters of all readings that are there.
+pub(super) fn code(coder: &mut impl Coder, readings: &mut [DeviceReading]) -> Result<(), WireError> {
+    let mut size = PacketSize { octets: OCTETS_A_PACKET, packets: 1 };
+    let mut coded: [Vec<Option<Reading>>; COUNTERS.len()] = Default::default();
+    let mut pairs = [Pair::large(), Pair::large(), Pair::mostly_zero(), Pair::mostly_zero()];
+    for column in 0..COUNTERS.len() {
+        let pair = &mut pairs[column / 2];
+        let mut known: BTreeMap<(u16, u16), Reading> = BTreeMap::new();
+        let interfaces = readings.iter_mut().flat_map(|DeviceReading { device, interfaces, .. }| {
+            interfaces.iter_mut().map(|interface| (*device, interface))
+        });
+        for (place, (device, interface)) in interfaces.enumerate() {
+            let Some(counter) = &mut interface.counters[column] else {
+                coded[column].push(None);
+                continue;
+            };
+            let link = (device, interface.link);
+            let octets = PACKETS.contains(&column).then(|| coded[column - OCTETS_BEFORE][place]).flatten();
+            let expected = octets.map(|octets| size.packets_of(octets));
+            let reading = pair.code(coder, known.get(&link), expected, *counter)?;
+            if let Some(octets) = octets.filter(|octets| octets.value > 0 && reading.value > 0) {
+                size = PacketSize { octets: octets.value, packets: reading.value };
+            }
+            *counter = reading.value;
+            coded[column].push(Some(reading));
+            known.insert(link, reading);
+        }
+    }
+    Ok(())
+}
+
+/// A reading of a counter, and how much it had grown since the one before in the batch.
 #[derive(Debug, Clone, Copy)]
-struct Last {
+struct Reading {
     value: u64,
     growth: u64,
 }
@@ -32,56 +63,47 @@ struct PacketSize {
 }
 
 impl PacketSize {
-    fn packets_of(self, octets: u64) -> u64 {
-        let packets = u128::from(octets) * u128::from(self.packets) / u128::from(self.octets.max(1));
-        u64::try_from(packets).unwrap_or(u64::MAX)
+    fn packets_of(self, octets: Reading) -> Reading {
+        let packets = |octets: u64| {
+            let packets = u128::from(octets) * u128::from(self.packets) / u128::from(self.octets);
+            u64::try_from(packets).unwrap_or(u64::MAX)
+        };
+        Reading { value: packets(octets.value), growth: packets(octets.growth) }
     }
 }
 
-/// Codes the counters of all readings.
-pub(super) fn code(coder: &mut impl Coder, readings: &mut [DeviceReading]) -> Result<(), WireError> {
-    let mut size = PacketSize { octets: OCTETS_A_PACKET, packets: 1 };
-    let mut octets: Vec<Vec<Option<Last>>> = vec![Vec::new(); COUNTERS.len()];
-    let kinds = [Number::any(), Number::any(), Number::rare(), Number::rare()];
-    let (mut first, mut later) = (kinds.clone(), kinds);
-    for column in 0..COUNTERS.len() {
-        let (first, later) = (&mut first[column / 2], &mut later[column / 2]);
-        let mut known: BTreeMap<(u16, u16), Last> = BTreeMap::new();
-        let mut place = 0;
-        for reading in &mut *readings {
-            for interface in &mut reading.interfaces {
-                let its_octets =
-                    PACKETS.contains(&column).then(|| octets[column - AFTER_OCTETS][place]).flatten();
-                place += 1;
-                let counter = &mut interface.counters[column];
-                let Some(value) = *counter else {
-                    octets[column].push(None);
-                    continue;
-                };
-                let last = known.get(&(reading.device, interface.link)).copied();
-                let now = match last {
-                    None => {
-                        let value = match its_octets {
-                            Some(octets) => coder.near(first, size.packets_of(octets.value), value)?,
-                            None => coder.number(first, value)?,
-                        };
-                        Last { value, growth: 0 }
-                    }
-                    Some(last) => {
-                        let growth = its_octets.map_or(last.growth, |octets| size.packets_of(octets.growth));
-                        let expected = last.value.wrapping_add(growth);
-                        let value = coder.near(later, expected, value)?;
-                        Last { value, growth: value.wrapping_sub(last.value) }
-                    }
-                };
-                if let Some(octets) = its_octets.filter(|octets| octets.value > 0 && now.value > 0) {
-                    size = PacketSize { octets: octets.value, packets: now.value };
-                }
-                *counter = Some(now.value);
-                octets[column].push(Some(now));
-                known.insert((reading.device, interface.link), now);
-            }
-        }
+/// What the columns of the two directions share.
+struct Pair {
+    first: Number,
+    later: Number,
+}
+
+impl Pair {
+    fn large() -> Self {
+        Pair { first: Number::any(), later: Number::any() }
     }
-    Ok(())
+
+    fn mostly_zero() -> Self {
+        Pair { first: Number::rare(), later: Number::rare() }
+    }
+
+    /// Codes a counter after what is known of it, and what is expected by its octets.
+    fn code(
+        &mut self,
+        coder: &mut impl Coder,
+        last: Option<&Reading>,
+        expected: Option<Reading>,
+        value: u64,
+    ) -> Result<Reading, WireError> {
+        let Some(last) = last else {
+            let value = match expected {
+                Some(expected) => coder.near(&mut self.first, expected.value, value)?,
+                None => coder.number(&mut self.first, value)?,
+            };
+            return Ok(Reading { value, growth: 0 });
+        };
+        let growth = expected.map_or(last.growth, |expected| expected.growth);
+        let value = coder.near(&mut self.later, last.value.wrapping_add(growth), value)?;
+        Ok(Reading { value, growth: value.wrapping_sub(last.value) })
+    }
 }

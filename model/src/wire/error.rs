@@ -4,6 +4,7 @@
 //! its limit here; a batch beyond a limit is refused as a whole, by [`Batch::seal`](super::Batch::seal) as by
 //! [`Batch::open`](super::Batch::open), so that what was sealed can be opened.
 
+use super::{DeviceReading, InterfaceReading, MeasuredRound};
 use crate::id::IdError;
 
 /// The longest sealed batch, in bytes.
@@ -18,9 +19,18 @@ pub const MAX_READINGS: usize = 1 << 12;
 pub const MAX_INTERFACES: usize = 1 << 14;
 /// The longest name or alias of an interface, in bytes.
 pub const MAX_TEXT: usize = 255;
-/// The most memory that an opened batch takes, in bytes, whatever it was opened from: the limits above times the
-/// sizes of what they count, with a vector's spare half.
+/// The most memory that opening takes, in bytes, whatever is opened. What repeats is coded in next to nothing, so that
+/// it is these limits which bound memory, not the length of what is opened.
 pub const MAX_OPENED: usize = 32 << 20;
+
+// What is kept, in vectors that may be half empty, and as much again for what is known of each meanwhile.
+const _: () = assert!(
+    MAX_OPENED
+        > 2 * 2 * (MAX_ROUNDS * size_of::<MeasuredRound>() + MAX_INTERFACES * size_of::<InterfaceReading>())
+            + 2 * MAX_READINGS * size_of::<DeviceReading>()
+            + MAX_RTTS * size_of::<u32>()
+            + MAX_SEALED
+);
 
 /// Why bytes are no batch, or why a batch cannot be sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,10 @@ use super::{
     error::{MAX_INTERFACES, MAX_READINGS, MAX_TEXT, within},
 };
 
-/// Codes all of `readings` but the counters.
+/// What is before the first device and the first link, so that 0 follows.
+const BEFORE_FIRST: u16 = u16::MAX;
+
+/// Codes all of `readings` but the counters; what is decoded has those counters that were read, all 0.
 pub(super) fn code(
     coder: &mut impl Coder,
     sealed_ms: u64,
@@ -18,55 +21,36 @@ pub(super) fn code(
 ) -> Result<(), WireError> {
     let count =
         within("device readings", coder.number(&mut Number::small(), readings.len() as u64)?, MAX_READINGS)?;
-    let mut columns = Columns::new();
-    let mut uptimes: BTreeMap<u16, (u64, u64)> = BTreeMap::new();
-    let mut device = u64::from(u16::MAX);
-    let mut mono_ms = sealed_ms;
-    let mut gap_ms = 0u64;
-    let mut width = 0u64;
-    let mut interfaces = 0;
-    let mut before = Before { present: 0xff | OPER_STATUS, oper_status: 1, high_speed_mbps: 1000 };
+    let mut walk = Walk::new(sealed_ms);
     for index in 0..count {
         if index == readings.len() {
             readings.push(DeviceReading { device: 0, mono_ms: 0, uptime_cs: None, interfaces: Vec::new() });
         }
-        let reading = &mut readings[index];
-
-        let next = device.wrapping_add(1) & u64::from(u16::MAX);
-        reading.device = coder.fitting(&mut columns.device, next, u64::from(reading.device), "a device")?;
-        device = u64::from(reading.device);
-
-        reading.mono_ms = coder.near(&mut columns.time, mono_ms.wrapping_add(gap_ms), reading.mono_ms)?;
-        gap_ms = if index == 0 { 0 } else { reading.mono_ms.wrapping_sub(mono_ms) };
-        mono_ms = reading.mono_ms;
-
-        let known = uptimes.get(&reading.device);
-        let expected = known.map_or(0, |&(at, cs)| cs.wrapping_add(mono_ms.wrapping_sub(at) / 10));
-        let has_uptime =
-            coder.symbol(&mut columns.has_uptime, usize::from(reading.uptime_cs.is_some()))? == 1;
-        reading.uptime_cs = has_uptime.then(|| reading.uptime_cs.unwrap_or(0));
-        if let Some(cs) = &mut reading.uptime_cs {
-            *cs = coder.fitting(&mut columns.uptime, expected, u64::from(*cs), "an uptime")?;
-            uptimes.insert(reading.device, (mono_ms, u64::from(*cs)));
-        }
-
-        width = coder.near(&mut columns.width, width, reading.interfaces.len() as u64)?;
-        within("interface readings", width, MAX_INTERFACES)?;
-        interfaces += width;
-        within("interface readings", interfaces, MAX_INTERFACES)?;
-        let mut link = u64::from(u16::MAX);
-        for index in 0..width as usize {
-            if index == reading.interfaces.len() {
-                reading.interfaces.push(InterfaceReading::default());
-            }
-            let interface = &mut reading.interfaces[index];
-            let next = link.wrapping_add(1) & u64::from(u16::MAX);
-            interface.link = coder.fitting(&mut columns.link, next, u64::from(interface.link), "a link")?;
-            link = u64::from(interface.link);
-            columns.interface(coder, &mut before, interface)?;
-        }
+        walk.device(coder, &mut readings[index])?;
     }
     Ok(())
+}
+
+/// What is known after some readings.
+struct Walk {
+    /// The device before.
+    device: u16,
+    /// When it was read; at first, when the batch was sealed.
+    mono_ms: u64,
+    /// How long after the one before it that was.
+    gap_ms: Option<u64>,
+    /// Interfaces of the device before.
+    width: u64,
+    /// Interfaces so far.
+    interfaces: u64,
+    /// Each device's last uptime, and when it was read.
+    uptimes: BTreeMap<u16, (u64, u32)>,
+    /// Which parts the interface before had.
+    present: u16,
+    /// The last ifOperStatus and ifHighSpeed.
+    oper_status: u8,
+    high_speed_mbps: u32,
+    columns: Columns,
 }
 
 struct Columns {
@@ -82,50 +66,93 @@ struct Columns {
     text_length: Number,
 }
 
-impl Columns {
-    fn new() -> Self {
-        Columns {
-            device: Number::rare(),
-            time: Number::small(),
-            has_uptime: Histogram::new(vec![6, 12]),
-            uptime: Number::any(),
-            width: Number::rare(),
-            link: Number::rare(),
-            present: Number::rare(),
-            oper_status: Number::rare(),
-            high_speed_mbps: Number::rare(),
-            text_length: Number::any(),
+impl Walk {
+    fn new(sealed_ms: u64) -> Self {
+        Walk {
+            device: BEFORE_FIRST,
+            mono_ms: sealed_ms,
+            gap_ms: None,
+            width: 0,
+            interfaces: 0,
+            uptimes: BTreeMap::new(),
+            present: COUNTER_BITS | OPER_STATUS,
+            oper_status: 1,
+            high_speed_mbps: 1000,
+            columns: Columns {
+                device: Number::rare(),
+                time: Number::small(),
+                has_uptime: Histogram::new(vec![6, 12]),
+                uptime: Number::any(),
+                width: Number::rare(),
+                link: Number::rare(),
+                present: Number::rare(),
+                oper_status: Number::rare(),
+                high_speed_mbps: Number::rare(),
+                text_length: Number::any(),
+            },
         }
     }
 
-    /// Codes what was read of an interface, given what was read of the one before.
+    fn device(&mut self, coder: &mut impl Coder, reading: &mut DeviceReading) -> Result<(), WireError> {
+        let columns = &mut self.columns;
+        let next = u64::from(self.device.wrapping_add(1));
+        reading.device = coder.fitting(&mut columns.device, next, u64::from(reading.device), "a device")?;
+        self.device = reading.device;
+
+        let expected = self.mono_ms.wrapping_add(self.gap_ms.unwrap_or(0));
+        reading.mono_ms = coder.near(&mut columns.time, expected, reading.mono_ms)?;
+        let is_first = self.gap_ms.is_none();
+        self.gap_ms = Some(if is_first { 0 } else { reading.mono_ms.wrapping_sub(self.mono_ms) });
+        self.mono_ms = reading.mono_ms;
+
+        let has_uptime = usize::from(reading.uptime_cs.is_some());
+        let has_uptime = coder.symbol(&mut columns.has_uptime, has_uptime)? == 1;
+        part(&mut reading.uptime_cs, has_uptime);
+        if let Some(cs) = &mut reading.uptime_cs {
+            let known = self.uptimes.get(&reading.device);
+            let grown = |&(at, cs)| u64::from(cs).wrapping_add(reading.mono_ms.wrapping_sub(at) / 10);
+            *cs = coder.fitting(&mut columns.uptime, known.map_or(0, grown), u64::from(*cs), "an uptime")?;
+            self.uptimes.insert(reading.device, (reading.mono_ms, *cs));
+        }
+
+        self.width = coder.near(&mut columns.width, self.width, reading.interfaces.len() as u64)?;
+        self.interfaces = self.interfaces.saturating_add(self.width);
+        within("interface readings", self.interfaces, MAX_INTERFACES)?;
+        let mut link = BEFORE_FIRST;
+        for index in 0..self.width as usize {
+            if index == reading.interfaces.len() {
+                reading.interfaces.push(InterfaceReading::default());
+            }
+            let interface = &mut reading.interfaces[index];
+            let next = u64::from(link.wrapping_add(1));
+            interface.link =
+                coder.fitting(&mut self.columns.link, next, u64::from(interface.link), "a link")?;
+            link = interface.link;
+            self.interface(coder, interface)?;
+        }
+        Ok(())
+    }
+
     fn interface(
         &mut self,
         coder: &mut impl Coder,
-        before: &mut Before,
         interface: &mut InterfaceReading,
     ) -> Result<(), WireError> {
-        let changed = coder.number(&mut self.present, u64::from(present(interface) ^ before.present))?;
-        let changed = u16::try_from(changed).map_err(|_| WireError::Malformed("the parts of a reading"))?;
-        before.present ^= changed;
-        make_present(interface, before.present)?;
+        let columns = &mut self.columns;
+        let changed = coder.number(&mut columns.present, u64::from(present(interface) ^ self.present))?;
+        self.present ^= u16::try_from(changed).map_err(|_| WireError::Malformed("the parts of a reading"))?;
+        make_present(interface, self.present)?;
         if let Some(status) = &mut interface.oper_status {
-            *status = coder.fitting(
-                &mut self.oper_status,
-                before.oper_status,
-                u64::from(*status),
-                "an ifOperStatus",
-            )?;
-            before.oper_status = u64::from(*status);
+            let expected = u64::from(self.oper_status);
+            *status =
+                coder.fitting(&mut columns.oper_status, expected, u64::from(*status), "an ifOperStatus")?;
+            self.oper_status = *status;
         }
         if let Some(speed) = &mut interface.high_speed_mbps {
-            *speed = coder.fitting(
-                &mut self.high_speed_mbps,
-                before.high_speed_mbps,
-                u64::from(*speed),
-                "an ifHighSpeed",
-            )?;
-            before.high_speed_mbps = u64::from(*speed);
+            let expected = u64::from(self.high_speed_mbps);
+            *speed =
+                coder.fitting(&mut columns.high_speed_mbps, expected, u64::from(*speed), "an ifHighSpeed")?;
+            self.high_speed_mbps = *speed;
         }
         for text in [&mut interface.name, &mut interface.alias].into_iter().flatten() {
             self.text(coder, text)?;
@@ -136,7 +163,7 @@ impl Columns {
     /// Codes a text: its length, and its bytes as they are.
     fn text(&mut self, coder: &mut impl Coder, text: &mut String) -> Result<(), WireError> {
         let mut bytes = std::mem::take(text).into_bytes();
-        let length = coder.number(&mut self.text_length, bytes.len() as u64)?;
+        let length = coder.number(&mut self.columns.text_length, bytes.len() as u64)?;
         bytes.resize(within("bytes of an interface's name", length, MAX_TEXT)?, 0);
         for byte in &mut bytes {
             *byte = coder.raw(8, u64::from(*byte))? as u8;
@@ -146,13 +173,7 @@ impl Columns {
     }
 }
 
-/// What the interface before had.
-struct Before {
-    present: u16,
-    oper_status: u64,
-    high_speed_mbps: u64,
-}
-
+const COUNTER_BITS: u16 = 0xff;
 const OPER_STATUS: u16 = 1 << 8;
 const HIGH_SPEED: u16 = 1 << 9;
 const NAME: u16 = 1 << 10;
@@ -172,10 +193,7 @@ fn present(interface: &InterfaceReading) -> u16 {
 
 /// Makes just those parts be there: as they are, or empty until they are decoded.
 fn make_present(interface: &mut InterfaceReading, present: u16) -> Result<(), WireError> {
-    fn part<T: Default>(part: &mut Option<T>, is: bool) {
-        *part = is.then(|| part.take().unwrap_or_default());
-    }
-    if present > ALIAS << 1 {
+    if present >= ALIAS << 1 {
         return Err(WireError::Malformed("the parts of a reading"));
     }
     for (at, counter) in interface.counters.iter_mut().enumerate() {
@@ -186,4 +204,9 @@ fn make_present(interface: &mut InterfaceReading, present: u16) -> Result<(), Wi
     part(&mut interface.name, present & NAME != 0);
     part(&mut interface.alias, present & ALIAS != 0);
     Ok(())
+}
+
+/// Makes a part be there or not.
+fn part<T: Default>(part: &mut Option<T>, is: bool) {
+    *part = is.then(|| part.take().unwrap_or_default());
 }

@@ -1,8 +1,10 @@
 //! The column of RTTs, target by target.
 //!
-//! An RTT is a floor that light and queues' emptiness set, and what it is above it: skewed, with a long tail. For each
-//! run of a target's rounds the encoder tells the floor and a step; each RTT is then so many steps above the floor, coded
-//! by a histogram that all targets share, and a rest within the step, which is noise and goes as it is.
+//! An RTT is a floor that distance sets, and what queues add: skewed, with a long tail. For each run of a target's
+//! rounds the encoder tells the floor and a step; each RTT is then so many steps above the floor, coded by a histogram
+//! that all targets share, and a rest within the step, which is noise and goes as it is.
+
+use std::ops::Range;
 
 use super::{
     MeasuredRound, WireError,
@@ -19,7 +21,7 @@ const SHAPE: [u16; STEPS as usize + 1] =
 /// Steps are 1, 2, 3, 4, 6, 8, 12, … µs: powers of two, and one and a half of them.
 const STEP_SIZES: usize = 63;
 /// From 6 µs to 64 ms.
-const USUAL_STEPS: std::ops::Range<usize> = 4..32;
+const USUAL_STEPS: Range<usize> = 4..32;
 
 /// Codes the RTTs of all rounds.
 pub(super) fn code(coder: &mut impl Coder, rounds: &mut [MeasuredRound]) -> Result<(), WireError> {
