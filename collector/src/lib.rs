@@ -5,23 +5,33 @@
 //! can be computed from it again.
 
 mod api;
+mod board;
 mod config;
+mod follower;
+mod history;
 pub mod influx;
 mod ingest;
 mod inventory;
+mod judging;
+mod latest;
+mod ledger;
 mod limits;
+mod live;
 mod metrics;
 mod placing;
 mod plans;
 mod problem;
+mod reader;
+mod serving;
 mod station;
 mod store;
 mod unfold;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, thread::JoinHandle};
 
 use kentongan_model::{id::Vantage, secret::Secret, time::Clock};
-use tokio::{net::TcpListener, sync::Semaphore};
+use rusqlite::Connection;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::{
@@ -30,21 +40,15 @@ pub use crate::{
     store::{StoreError, folder::FolderError},
 };
 use crate::{
+    influx::{InfluxConfig, InfluxError, Sink},
     inventory::Shelf,
-    limits::DeliveryRate,
     metrics::Metrics,
-    plans::Plans,
-    station::Station,
     store::{
         JOURNAL_FILE, JOURNAL_STEPS, STATE_FILE, STATE_STEPS, agents,
         folder::{self, Folder},
-        readers::Readers,
         writer::Writer,
     },
 };
-
-/// How long requests that are under way may go on after the stop.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// What goes wrong with the collector as a whole.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +68,9 @@ pub enum Error {
     /// No token can be drawn.
     #[error("the system gives no random bytes for a token: {0}")]
     Random(getrandom::Error),
+    /// The judge has a fault.
+    #[error("states can no longer be judged; the log says why")]
+    Judge,
     /// The API cannot be served.
     #[error("the API can no longer be served")]
     Serve(#[source] std::io::Error),
@@ -72,8 +79,15 @@ pub enum Error {
 /// A collector whose data folder and inventory are in order.
 #[derive(Debug)]
 pub struct Collector {
-    station: Arc<Station>,
-    writer_thread: std::thread::JoinHandle<()>,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    shelf: Shelf,
+    folder: Arc<Folder>,
+    metrics: Arc<Metrics>,
+    writer: Writer,
+    writer_thread: JoinHandle<()>,
+    state: Connection,
+    sink: Option<Arc<Sink>>,
 }
 
 impl Collector {
@@ -93,23 +107,18 @@ impl Collector {
             Arc::clone(&clock),
             Arc::clone(&metrics),
         )?;
-        drop(store::open(&folder.file(STATE_FILE), STATE_STEPS)?);
-        let journal = Readers::new(folder.file(JOURNAL_FILE), config.limits.reads);
-        let state = Readers::new(folder.file(STATE_FILE), config.limits.reads);
-        let station = Arc::new(Station {
-            clock,
-            plans: Plans::new(shelf.clone(), writer.clone(), journal.clone()),
-            shelf,
-            writer,
-            journal,
-            state,
-            rate: DeliveryRate::new(&config.limits),
-            long_polls: Semaphore::new(config.limits.long_polls),
-            metrics,
-            stop: CancellationToken::new(),
-            config,
-        });
-        Ok(Collector { station, writer_thread })
+        let state = store::open(&folder.file(STATE_FILE), STATE_STEPS)?;
+        Ok(Collector { config, clock, shelf, folder, metrics, writer, writer_thread, state, sink: None })
+    }
+
+    /// Carries what is measured to a metric store, too.
+    ///
+    /// # Errors
+    /// When the section is wrong, a secret is missing or the queue on disk cannot be opened.
+    pub fn with_influx(mut self, config: InfluxConfig) -> Result<Collector, InfluxError> {
+        let sink = Sink::open(config, self.folder.path(), Arc::clone(&self.clock))?;
+        self.sink = Some(Arc::new(sink));
+        Ok(self)
     }
 
     /// Lets an agent deliver. The token is shown here once and kept nowhere; one that the agent had before is void.
@@ -118,38 +127,17 @@ impl Collector {
     /// When the journal cannot be written.
     pub async fn add_agent(&self, vantage: &Vantage) -> Result<Secret, Error> {
         let token = agents::draw().map_err(Error::Random)?;
-        self.station.writer.add_agent(vantage.clone(), token.clone()).await.map_err(|_| Error::Journal)?;
+        self.writer.add_agent(vantage.clone(), token.clone()).await.map_err(|_| Error::Journal)?;
         Ok(token)
     }
 
-    /// Serves agents and everyone who asks, until `stop`; then ends in order.
+    /// Serves agents and everyone who asks, until `stop`; then ends in order: what is under way is answered, the last
+    /// deliveries are judged, the timeline's memory is put away.
     ///
     /// # Errors
-    /// When the API can no longer be served.
+    /// When the journal or the API can no longer be served.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
-        let station = self.station;
-        station.writer.begin().await.map_err(|_| Error::Journal)?;
-        let watcher =
-            tokio::spawn(station.shelf.clone().watch(Arc::clone(&station.metrics), stop.child_token()));
-        let ending = {
-            let (stop, station) = (stop.clone(), Arc::clone(&station));
-            async move {
-                stop.cancelled().await;
-                station.stop.cancel();
-            }
-        };
-        let serving = axum::serve(listener, api::router(&station)).with_graceful_shutdown(ending);
-        let late = async {
-            stop.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
-        };
-        let served = tokio::select! { served = serving.into_future() => served, () = late => Ok(()) };
-        stop.cancel();
-        let _ = watcher.await;
-        station.writer.end();
-        drop(station);
-        let _ = tokio::task::spawn_blocking(move || self.writer_thread.join()).await;
-        served.map_err(Error::Serve)
+        serving::run(self, listener, stop).await
     }
 }
 

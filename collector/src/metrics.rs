@@ -1,8 +1,12 @@
 //! What the collector counts, for Prometheus (`GET /metrics`). Each limit has its counter here.
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    encoding::{self, EncodeLabelSet, EncodeLabelValue},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+    },
     registry::Registry,
 };
 
@@ -126,11 +130,42 @@ impl Metrics {
         self.deliveries.get_or_create(&DeliveryLabels { outcome }).inc();
     }
 
-    /// As Prometheus reads it.
-    pub(crate) fn text(&self) -> String {
+    /// As Prometheus reads it, with what the way to InfluxDB has counted.
+    pub(crate) fn text(&self, influx: Option<crate::influx::Counters>) -> String {
         let mut text = String::new();
         // Writing to a String does not fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        let _ = encoding::text::encode_registry(&mut text, &self.registry);
+        if let Some(influx) = influx {
+            let _ = encoding::text::encode_registry(&mut text, &influx_registry(influx));
+        }
+        let _ = encoding::text::encode_eof(&mut text);
         text
     }
+}
+
+fn influx_registry(counted: crate::influx::Counters) -> Registry {
+    let mut registry = Registry::with_prefix("kentongan_influx");
+    let fits = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    for (name, help, now) in [
+        ("queued", "Points that wait in the queue on disk", counted.queued),
+        ("queued_bytes", "Bytes that they take", counted.queued_bytes),
+    ] {
+        registry.register(name, help, ConstGauge::new(fits(now)));
+    }
+    for (name, help, count) in [
+        ("written", "Points that the database took", counted.written),
+        ("rejected", "Points that the database refused for good", counted.rejected),
+        ("dropped", "Points dropped because the queue was full", counted.dropped),
+        (
+            "offers_dropped",
+            "Points of states dropped because the way to the queue was full",
+            counted.offers_dropped,
+        ),
+        ("unwritable", "Points that line protocol cannot carry", counted.unwritable),
+        ("fields_dropped", "Fields left out of points", counted.fields_dropped),
+        ("retries", "Requests made again", counted.retries),
+    ] {
+        registry.register(name, help, ConstCounter::new(count));
+    }
+    registry
 }

@@ -49,8 +49,11 @@ impl Placing {
 
     /// When `mono_ms` after the boot was. What would lie after receipt was measured at receipt at the latest.
     pub(crate) fn at(&self, mono_ms: u64) -> Timestamp {
-        let age = i64::try_from(i128::from(self.anchor_mono_ms) - i128::from(mono_ms)).unwrap_or(i64::MAX);
-        Timestamp::from_millis(self.anchor.as_millis().saturating_sub(age)).min(self.latest)
+        let age = i128::from(self.anchor_mono_ms) - i128::from(mono_ms);
+        let at = i128::from(self.anchor.as_millis()) - age;
+        let (first, last) = (Timestamp::MIN.as_millis(), self.latest.as_millis());
+        let at = at.clamp(i128::from(first), i128::from(last.max(first)));
+        i64::try_from(at).map_or(self.latest, Timestamp::from_millis)
     }
 
     /// The first and the last time of what `delivery` carries.

@@ -1,17 +1,22 @@
 //! What every request handler has at hand.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use kentongan_model::time::Clock;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    board::Board,
     config::Config,
+    influx::Sink,
     inventory::Shelf,
+    judging::Shown,
+    latest::Latest,
     limits::DeliveryRate,
     metrics::Metrics,
     plans::Plans,
+    problem::Problem,
     store::{readers::Readers, writer::Writer},
 };
 
@@ -25,8 +30,30 @@ pub(crate) struct Station {
     pub(crate) writer: Writer,
     pub(crate) journal: Readers,
     pub(crate) state: Readers,
+    pub(crate) shown: Shown,
+    pub(crate) latest: Arc<RwLock<Latest>>,
+    pub(crate) sink: Option<Arc<Sink>>,
     pub(crate) rate: DeliveryRate,
     pub(crate) long_polls: Semaphore,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: CancellationToken,
+}
+
+impl Station {
+    /// What was judged last, or the problem that nothing is judged yet.
+    pub(crate) fn board(&self) -> Result<Arc<Board>, Problem> {
+        let board = self.shown.board.borrow().clone();
+        board
+            .ok_or_else(|| Problem::busy("the journal is being judged again after the start; try again soon"))
+    }
+
+    /// What was measured last.
+    pub(crate) fn latest(&self) -> RwLockReadGuard<'_, Latest> {
+        self.latest.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All that is counted, for Prometheus.
+    pub(crate) fn metrics_text(&self) -> String {
+        self.metrics.text(self.sink.as_ref().map(|sink| sink.counters()))
+    }
 }

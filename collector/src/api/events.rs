@@ -7,7 +7,7 @@ use kentongan_model::event::Event;
 use serde::Serialize;
 
 use super::params::Params;
-use crate::{problem::Problem, station::Station};
+use crate::{problem::Problem, station::Station, store::state};
 
 /// Where the feed is.
 pub(super) const PATH: &str = "/api/v1/events";
@@ -43,9 +43,26 @@ pub(super) async fn events(
     let after = params.number("after", 0, 0, i64::MAX)?;
     let wait = params.number("wait", 0, 0, LONGEST_WAIT.as_secs().cast_signed())?;
     params.done()?;
-    let _place =
-        station.long_polls.try_acquire().map_err(|_| Problem::busy("too many wait for events already"))?;
-    let _ = MOST;
-    station.stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(wait.unsigned_abs()))).await;
-    Ok(Json(Events { events: Vec::new(), next: after }))
+    let deadline = Duration::from_secs(wait.unsigned_abs());
+    if wait > 0 {
+        wait_for(&station, after, deadline).await?;
+    }
+    let events = station.state.ask(move |conn| state::events(conn, after, MOST)).await?;
+    let next = events.last().map_or(after, |event| event.id);
+    Ok(Json(Events { events, next }))
+}
+
+/// Waits until there is an event after the cursor, the collector stops or the time is up.
+async fn wait_for(station: &Station, after: i64, longest: Duration) -> Result<(), Problem> {
+    let mut last = station.shown.event.subscribe();
+    if *last.borrow_and_update() > after {
+        return Ok(());
+    }
+    let busy = |_| Problem::busy("as many wait for events as may; ask without `wait`, or later");
+    let _place = station.long_polls.try_acquire().map_err(busy)?;
+    station.metrics.long_polls.inc();
+    let arrived = tokio::time::timeout(longest, last.wait_for(|last| *last > after));
+    station.stop.run_until_cancelled(arrived).await;
+    station.metrics.long_polls.dec();
+    Ok(())
 }

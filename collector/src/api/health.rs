@@ -44,7 +44,7 @@ pub(super) async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "collector",
     responses((status = 200, body = Ready), (status = 503, body = Ready)))]
 pub(super) async fn readyz(State(station): State<Arc<Station>>) -> Response {
-    let ready = Ready { ready: true, inventory_fault: station.shelf.fault() };
+    let ready = Ready { ready: station.board().is_ok(), inventory_fault: station.shelf.fault() };
     let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(ready)).into_response()
 }
@@ -54,7 +54,7 @@ pub(super) async fn readyz(State(station): State<Arc<Station>>) -> Response {
     responses((status = 200, content_type = "application/openmetrics-text")))]
 pub(super) async fn metrics(State(station): State<Arc<Station>>) -> impl IntoResponse {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], station.metrics.text())
+    ([(header::CONTENT_TYPE, kind)], station.metrics_text())
 }
 
 /// How it is used

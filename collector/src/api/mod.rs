@@ -4,7 +4,14 @@
 mod agents;
 mod events;
 mod health;
+mod incidents;
+mod network;
 mod params;
+mod series;
+mod site;
+mod sites;
+mod timeline;
+mod uptime;
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,6 +39,14 @@ pub(crate) fn router(station: &Arc<Station>) -> Router {
     let (router, mut openapi) = OpenApiRouter::with_openapi(About::openapi())
         .routes(routes!(agents::plan))
         .routes(routes!(agents::deliver))
+        .routes(routes!(network::network))
+        .routes(routes!(sites::sites))
+        .routes(routes!(site::site))
+        .routes(routes!(timeline::timeline))
+        .routes(routes!(series::series))
+        .routes(routes!(incidents::incidents))
+        .routes(routes!(incidents::incident))
+        .routes(routes!(uptime::uptime))
         .routes(routes!(events::events))
         .routes(routes!(health::pointer))
         .routes(routes!(health::healthz))

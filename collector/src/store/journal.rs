@@ -68,8 +68,6 @@ pub(crate) enum Filed {
 pub(crate) struct Entry {
     /// Its number.
     pub(crate) position: Position,
-    /// Who delivered.
-    pub(crate) agent: Vantage,
     /// When it reached the collector.
     pub(crate) received_at: Timestamp,
     /// The delivery as it came.
@@ -119,11 +117,10 @@ pub(crate) fn last_position(conn: &Connection) -> Result<Position, StoreError> {
 /// At most `limit` entries after `position`, in order.
 pub(crate) fn after(conn: &Connection, position: Position, limit: usize) -> Result<Vec<Entry>, StoreError> {
     let mut query = conn.prepare_cached(
-        "SELECT position, vantage, received_at, bytes FROM deliveries JOIN agents ON agents.id = agent
-         WHERE position > ?1 ORDER BY position LIMIT ?2",
+        "SELECT position, received_at, bytes FROM deliveries WHERE position > ?1 ORDER BY position LIMIT ?2",
     )?;
-    let rows = query.query_map(params![position, i64::try_from(limit).unwrap_or(i64::MAX)], raw)?;
-    rows.map(|row| entry(row?)).collect()
+    let rows = query.query_map(params![position, i64::try_from(limit).unwrap_or(i64::MAX)], entry)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The first position that was received at `time` or later; one past the last when there is none.
@@ -142,13 +139,13 @@ pub(crate) fn between(
     mut take: impl FnMut(Entry) -> bool,
 ) -> Result<(), StoreError> {
     let mut query = conn.prepare_cached(
-        "SELECT position, vantage, received_at, bytes FROM deliveries JOIN agents ON agents.id = agent
+        "SELECT position, received_at, bytes FROM deliveries JOIN agents ON agents.id = agent
          WHERE vantage = ?1 AND last_at >= ?2 AND last_at < ?3 + ?4 AND first_at < ?3 ORDER BY last_at",
     )?;
     let bounds = params![agent.to_string(), from.as_millis(), to.as_millis(), LONGEST_BATCH_MS];
     let mut rows = query.query(bounds)?;
     while let Some(row) = rows.next()? {
-        if !take(entry(raw(row)?)?) {
+        if !take(entry(row)?) {
             break;
         }
     }
@@ -164,13 +161,7 @@ pub(crate) fn forget(conn: &Connection, before: Timestamp, limit: usize) -> Resu
     )?)
 }
 
-type Raw = (Position, String, i64, Vec<u8>);
-
-fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-}
-
-fn entry((position, vantage, received_at, bytes): Raw) -> Result<Entry, StoreError> {
-    let agent = vantage.parse().map_err(|_| StoreError::Damaged { what: "agent" })?;
-    Ok(Entry { position, agent, received_at: Timestamp::from_millis(received_at), bytes })
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let received_at = Timestamp::from_millis(row.get(1)?);
+    Ok(Entry { position: row.get(0)?, received_at, bytes: row.get(2)? })
 }

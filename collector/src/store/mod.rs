@@ -10,6 +10,7 @@ pub(crate) mod journal;
 pub(crate) mod plans;
 pub(crate) mod readers;
 pub(crate) mod runs;
+pub(crate) mod state;
 pub(crate) mod writer;
 
 use std::{path::Path, time::Duration};

@@ -9,15 +9,14 @@ CREATE TABLE intervals (
   roots TEXT NOT NULL, -- JSON: ids of sites
   PRIMARY KEY (site, from_ms)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX intervals_open ON intervals (site) WHERE to_ms IS NULL;
+CREATE INDEX intervals_end ON intervals (to_ms);
 
 CREATE TABLE incidents (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   root TEXT NOT NULL,
   started_at INTEGER NOT NULL,
   ended_at INTEGER,
-  told_at INTEGER, -- when the feed first told of it
-  record TEXT NOT NULL -- JSON: the incident as the API shows it
+  record TEXT NOT NULL -- JSON: the incident as the API shows it, and how far it was told
 ) STRICT;
 CREATE INDEX incidents_started ON incidents (started_at);
 CREATE INDEX incidents_open ON incidents (id) WHERE ended_at IS NULL;

@@ -1,0 +1,163 @@
+//! The list of sites: one row for each, cheap enough to be asked for every few seconds with thousands of sites.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use kentongan_model::{
+    id::SiteId,
+    inventory::{Location, Site},
+    state::{Kind, State as SiteState},
+    time::Timestamp,
+};
+use kentongan_timeline::{Span, uptime};
+use serde::Serialize;
+
+use super::params::Params;
+use crate::{
+    board::{Board, SiteNow, TAIL_MS},
+    latest::SiteSeen,
+    problem::Problem,
+    station::Station,
+};
+
+/// A site as it is now.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct SiteRow {
+    /// Its id.
+    pub(super) id: String,
+    /// Its name.
+    name: String,
+    /// What kind of place it is.
+    kind: Kind,
+    /// Kemendagri code.
+    region: Option<String>,
+    /// Where it stands.
+    location: Option<Place>,
+    /// Who provides its link.
+    provider: Option<String>,
+    /// Through which sites it reaches the core.
+    upstream: Vec<String>,
+    /// Its state.
+    pub(super) state: SiteState,
+    /// Since when.
+    since: Timestamp,
+    /// The sites whose fault it is, when unreachable.
+    roots: Vec<String>,
+    /// Whether planned work is going on there now.
+    maintenance: bool,
+    /// Whether it is probed and has never answered: a firewall may drop ICMP, the address may be wrong.
+    never_answered: bool,
+    /// Uptime of the last 24 hours in percent; null when nothing was observed.
+    uptime_24h_pct: Option<f64>,
+    /// Median RTT of its gateway over the last 10 minutes in milliseconds.
+    rtt_ms: Option<f64>,
+    /// Loss over the same in percent.
+    loss_pct: Option<f64>,
+    /// When it last answered or delivered.
+    last_seen: Option<Timestamp>,
+}
+
+/// Degrees, WGS84.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Place {
+    lat: f64,
+    lon: f64,
+}
+
+impl From<Location> for Place {
+    fn from(location: Location) -> Self {
+        Place { lat: location.lat, lon: location.lon }
+    }
+}
+
+/// The sites in the order of the inventory.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Sites {
+    /// The moment that this is about.
+    as_of: Timestamp,
+    /// The sites.
+    sites: Vec<SiteRow>,
+}
+
+/// All sites, or those of a kind, a state, a region
+#[utoipa::path(get, path = "/api/v1/sites", tag = "sites",
+    params(
+        ("kind" = Option<Kind>, Query, description = "Only of this kind"),
+        ("state" = Option<SiteState>, Query, description = "Only in this state"),
+        ("region" = Option<String>, Query, description = "Only in this region (Kemendagri code) or what lies in it")),
+    responses(
+        (status = 200, body = Sites),
+        (status = 400, description = "A parameter is wrong", body = Problem),
+        (status = 503, description = "Not judged yet", body = Problem)))]
+pub(super) async fn sites(
+    State(station): State<Arc<Station>>,
+    mut params: Params,
+) -> Result<Json<Sites>, Problem> {
+    let kind = params.word("kind", &Kind::ALL.map(|kind| (kind.as_str(), kind)))?;
+    let states =
+        [SiteState::Up, SiteState::Degraded, SiteState::Down, SiteState::Unreachable, SiteState::Unknown];
+    let state = params.word("state", &states.map(|state| (state.as_str(), state)))?;
+    let region: Option<String> = params.take("region")?;
+    params.done()?;
+    let board = station.board()?;
+    let latest = station.latest();
+    let within = |site: &&Site| match &region {
+        None => true,
+        Some(code) => site.region.as_ref().is_some_and(|own| {
+            own.as_str()
+                .strip_prefix(code.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        }),
+    };
+    let chosen =
+        board.inventory.network.sites.iter().filter(|site| kind.is_none_or(|kind| site.kind == kind));
+    let rows = chosen.filter(within).map(|site| row(site, &board, latest.site(&site.id)));
+    let sites = rows.filter(|row| state.is_none_or(|state| row.state == state)).collect();
+    Ok(Json(Sites { as_of: board.as_of, sites }))
+}
+
+/// The row of a site.
+pub(super) fn row(site: &Site, board: &Board, seen: Option<&SiteSeen>) -> SiteRow {
+    let now = board.as_of;
+    let judged = board.sites.get(&site.id);
+    let current = judged.and_then(SiteNow::current);
+    let gateway = &site.gateway().id;
+    let (rtt_ms, loss_pct) = seen.map_or((None, None), |seen| seen.quality(&site.id, gateway, now));
+    SiteRow {
+        id: site.id.to_string(),
+        name: site.name.clone(),
+        kind: site.kind,
+        region: site.region.as_ref().map(|code| code.as_str().to_owned()),
+        location: site.location.map(Place::from),
+        provider: site.provider.clone(),
+        upstream: site.upstream.iter().map(SiteId::to_string).collect(),
+        state: judged.map_or(SiteState::Unknown, SiteNow::state),
+        since: current.map_or(now, |interval| interval.from),
+        roots: current
+            .map_or_else(Vec::new, |interval| interval.roots.iter().map(SiteId::to_string).collect()),
+        maintenance: judged.is_some_and(|judged| under(&judged.maintenance, now)),
+        never_answered: judged.is_some_and(|judged| judged.never_answered),
+        uptime_24h_pct: judged.and_then(|judged| uptime_24h(site, judged, now)),
+        rtt_ms: rtt_ms.map(thousandths),
+        loss_pct: loss_pct.map(thousandths),
+        last_seen: seen.and_then(SiteSeen::last_seen),
+    }
+}
+
+fn uptime_24h(site: &Site, judged: &SiteNow, now: Timestamp) -> Option<f64> {
+    let day_ago = Timestamp::from_millis(now.as_millis() - TAIL_MS);
+    let from = site.since.map_or(day_ago, |since| since.max(day_ago));
+    let period = Span::new(from, now.max(from));
+    let figures = uptime(&judged.last_day(now), &judged.maintenance, period, site.settings.sla);
+    figures.sums.uptime_pct().map(thousandths)
+}
+
+fn under(maintenance: &[Span], now: Timestamp) -> bool {
+    // The judgement ends at now: what reaches to its end goes on.
+    maintenance.iter().any(|span| span.from <= now && now <= span.to)
+}
+
+/// To three decimals: nobody reads more.
+pub(super) fn thousandths(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

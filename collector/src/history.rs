@@ -1,0 +1,114 @@
+//! History: the stored timelines of a period, made whole, for figures and pictures.
+//!
+//! The rule it guards: a period is cut to the site's `since` and to now, and what nobody observed in it is unknown, so
+//! that the seconds always add up to the period.
+
+use std::collections::HashMap;
+
+use kentongan_model::{id::SiteId, inventory::Site, state::State};
+use kentongan_timeline::{Interval, Span, Uptime, uptime};
+use rusqlite::Connection;
+
+use crate::{
+    board::Board,
+    store::{StoreError, state},
+};
+
+/// The timelines of a period.
+#[derive(Debug)]
+pub(crate) struct History {
+    asked: Span,
+    timelines: HashMap<SiteId, Vec<Interval>>,
+    maintenance: HashMap<SiteId, Vec<Span>>,
+}
+
+/// One site's part of it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The period, cut.
+    pub(crate) period: Span,
+    /// Intervals that cover it without a gap; they may reach beyond it.
+    pub(crate) intervals: Vec<Interval>,
+    /// When it was under maintenance.
+    pub(crate) maintenance: Vec<Span>,
+    sla_pct: f64,
+}
+
+impl History {
+    /// Reads the period `asked` of one site or of all.
+    pub(crate) fn read(
+        conn: &Connection,
+        board: &Board,
+        site: Option<&SiteId>,
+        asked: Span,
+    ) -> Result<History, StoreError> {
+        let now = board.as_of;
+        let asked = Span::new(asked.from.min(now), asked.to.min(now));
+        let mut timelines: HashMap<SiteId, Vec<Interval>> = HashMap::new();
+        for (id, interval) in state::intervals(conn, site, (asked.from, asked.to), now)? {
+            timelines.entry(id).or_default().push(interval);
+        }
+        let judged = board.sites.iter().filter(|(id, _)| site.is_none_or(|site| site == *id));
+        let maintenance = judged.map(|(id, judged)| (id.clone(), judged.maintenance.clone())).collect();
+        Ok(History { asked, timelines, maintenance })
+    }
+
+    /// What it tells of a site.
+    pub(crate) fn of(&self, site: &Site) -> Told {
+        let from = site.since.map_or(self.asked.from, |since| since.max(self.asked.from));
+        let period = Span::new(from.min(self.asked.to), self.asked.to);
+        let stored = self.timelines.get(&site.id).map_or(&[][..], Vec::as_slice);
+        let maintenance = self.maintenance.get(&site.id).cloned().unwrap_or_default();
+        Told { period, intervals: whole(stored, period), maintenance, sla_pct: site.settings.sla }
+    }
+}
+
+impl Told {
+    /// The figures of the period.
+    pub(crate) fn uptime(&self) -> Uptime {
+        uptime(&self.intervals, &self.maintenance, self.period, self.sla_pct)
+    }
+}
+
+/// Fills what is missing of the period with unknown.
+fn whole(stored: &[Interval], period: Span) -> Vec<Interval> {
+    let unknown = |from, to| Interval { state: State::Unknown, from, to, roots: Vec::new() };
+    let mut intervals: Vec<Interval> = Vec::with_capacity(stored.len() + 2);
+    let mut reached = period.from;
+    for interval in stored.iter().filter(|interval| interval.span().overlap(period).is_some()) {
+        if reached < interval.from {
+            intervals.push(unknown(reached, interval.from));
+        }
+        reached = interval.to;
+        intervals.push(interval.clone());
+    }
+    if reached < period.to {
+        intervals.push(unknown(reached, period.to));
+    }
+    intervals
+}
+
+#[cfg(test)]
+mod tests {
+    use kentongan_model::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_nobody_observed_is_unknown_and_the_seconds_add_up() {
+        let at = Timestamp::from_millis;
+        let interval =
+            |from, to| Interval { state: State::Up, from: at(from), to: at(to), roots: Vec::new() };
+        for stored in [
+            vec![],
+            vec![interval(20, 30)],
+            vec![interval(-5, 30), interval(40, 400)],
+            vec![interval(0, 100)],
+        ] {
+            let period = Span::new(at(0), at(100));
+            let intervals = whole(&stored, period);
+            assert!(intervals.windows(2).all(|pair| pair[0].to == pair[1].from), "{intervals:?}");
+            assert_eq!(uptime(&intervals, &[], period, 99.0).sums.period_ms(), 100);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading the journal by position: entries as they lie there become what the contract knows.
+//!
+//! Whoever follows the journal (the judge, the way to InfluxDB) has a reader of his own and keeps his own place. An
+//! entry that cannot be read is counted, told with its position, and counts for nothing; the rest is used.
+
+use std::{collections::HashMap, sync::Arc};
+
+use kentongan_model::{id::Vantage, plan::PlanRevision, time::Timestamp, wire::Delivery};
+
+use crate::{
+    metrics::Metrics,
+    store::{
+        StoreError,
+        journal::{self, Entry, Position},
+        plans::{self, Contents},
+        readers::Readers,
+    },
+    unfold::{Unfolded, unfold},
+};
+
+/// Plans whose contents are kept in memory; beyond, all are read again.
+const PLANS: usize = 20_000;
+
+/// An entry, unfolded.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// Its place.
+    pub(crate) position: Position,
+    /// When it was received.
+    pub(crate) received_at: Timestamp,
+    /// Rounds that its agent says it dropped before.
+    pub(crate) dropped_rounds: u64,
+    /// What it says; none when it cannot be read.
+    pub(crate) unfolded: Option<Unfolded>,
+}
+
+/// Reads the journal.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    journal: Readers,
+    plans: HashMap<PlanRevision, Option<Arc<Contents>>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Reader {
+    /// A reader of that journal.
+    pub(crate) fn new(journal: Readers, metrics: Arc<Metrics>) -> Self {
+        Reader { journal, plans: HashMap::new(), metrics }
+    }
+
+    /// The journal itself.
+    pub(crate) fn journal(&self) -> &Readers {
+        &self.journal
+    }
+
+    /// At most `limit` entries after `position`, in order.
+    pub(crate) fn after(&mut self, position: Position, limit: usize) -> Result<Vec<Read>, StoreError> {
+        let entries = self.journal.ask_here(|conn| journal::after(conn, position, limit))?;
+        entries.iter().map(|entry| self.read(entry)).collect()
+    }
+
+    /// Entries of an agent that hold something of [from, to), each given to `take` until it says that it is enough.
+    pub(crate) fn between(
+        &mut self,
+        agent: &Vantage,
+        period: (Timestamp, Timestamp),
+        mut take: impl FnMut(Read, usize) -> bool,
+    ) -> Result<(), StoreError> {
+        let journal = self.journal.clone();
+        let mut fault = None;
+        journal.ask_here(|conn| {
+            journal::between(conn, agent, period, |entry| match self.read(&entry) {
+                Ok(read) => take(read, entry.bytes.len()),
+                Err(error) => {
+                    fault = Some(error);
+                    false
+                }
+            })
+        })?;
+        fault.map_or(Ok(()), Err)
+    }
+
+    fn read(&mut self, entry: &Entry) -> Result<Read, StoreError> {
+        let (position, received_at) = (entry.position, entry.received_at);
+        let unreadable = Read { position, received_at, dropped_rounds: 0, unfolded: None };
+        let delivery = match Delivery::decode(&entry.bytes) {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                self.metrics.journal_unreadable.inc();
+                tracing::error!(position, %error, "an entry of the journal cannot be read and counts for nothing");
+                return Ok(unreadable);
+            }
+        };
+        let Some(plan) = self.plan(delivery.batch.plan)? else {
+            self.metrics.journal_unreadable.inc();
+            tracing::error!(position, plan = %delivery.batch.plan, "the plan of an entry is lost; it counts for nothing");
+            return Ok(unreadable);
+        };
+        let dropped_rounds = delivery.batch.dropped_rounds;
+        Ok(Read { dropped_rounds, unfolded: Some(unfold(&delivery, received_at, &plan)), ..unreadable })
+    }
+
+    fn plan(&mut self, revision: PlanRevision) -> Result<Option<Arc<Contents>>, StoreError> {
+        if let Some(known) = self.plans.get(&revision) {
+            return Ok(known.clone());
+        }
+        let found = self
+            .journal
+            .ask_here(|conn| plans::find(conn, revision))?
+            .map(|(_, contents)| Arc::new(contents));
+        if self.plans.len() >= PLANS {
+            self.plans.clear();
+        }
+        self.plans.insert(revision, found.clone());
+        Ok(found)
+    }
+}
