@@ -146,6 +146,25 @@ proptest! {
     }
 
     #[test]
+    fn what_was_forged_opens_to_something_possible_or_not_at_all(
+        batch in batches(), places in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)
+    ) {
+        let mut sealed = batch.seal().unwrap();
+        sealed.truncate(sealed.len() - 4);
+        for (place, byte) in places {
+            let place = place.index(sealed.len());
+            sealed[place] = byte;
+        }
+        sealed.extend_from_slice(&crc32fast::hash(&sealed).to_le_bytes());
+        if let Ok(forged) = Batch::open(&sealed) {
+            prop_assert!(forged.rounds.iter().all(|round| round.sent > 0 && round.rtts_us.len() <= usize::from(round.sent)));
+            let too_long = |error| matches!(error, WireError::TooMuch { what: "bytes of a batch", .. });
+            let resealed = forged.seal();
+            prop_assert!(resealed.is_ok() || resealed.is_err_and(too_long));
+        }
+    }
+
+    #[test]
     fn a_damaged_byte_is_noticed(batch in batches(), place: prop::sample::Index, flip in 1..=255u8) {
         let mut sealed = batch.seal().unwrap();
         let place = place.index(sealed.len());
