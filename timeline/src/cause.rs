@@ -23,13 +23,19 @@ pub(crate) struct Boots {
 }
 
 impl Boots {
-    /// Notes that at `seen_at` the boot time was said to be `boot_at`.
-    pub(crate) fn note(&mut self, boot_at: Timestamp, seen_at: Timestamp) {
-        let told = self.told.entry(boot_at).or_insert(seen_at);
-        *told = seen_at.max(*told);
+    /// Notes that at `seen_at` the boot time was said to be `boot_at`. Returns when that was last said before.
+    pub(crate) fn note(&mut self, boot_at: Timestamp, seen_at: Timestamp) -> Option<Timestamp> {
+        let before = self.told.get(&boot_at).copied();
+        self.told.insert(boot_at, before.map_or(seen_at, |before| before.max(seen_at)));
         if self.told.len() > MAX_BOOTS {
             self.merge();
         }
+        before
+    }
+
+    /// Forgets boots that were last told before `cut`.
+    pub(crate) fn forget(&mut self, cut: Timestamp) {
+        self.told.retain(|_, seen| *seen >= cut);
     }
 
     /// The latest boot in [from, to) that was told at `after` or later.
@@ -122,7 +128,9 @@ mod tests {
         ];
         for (seen, measured, ended, expected) in table {
             let mut boots = Boots::default();
-            seen.iter().for_each(|(boot, told)| boots.note(at(*boot), at(*told)));
+            for (boot, told) in seen.iter().copied() {
+                boots.note(at(boot), at(told));
+            }
             let (found, _) = cause(&boots, measured.map(at), at(100), ended.map(at), 60_000);
             assert_eq!(found, expected, "{seen:?} {measured:?} {ended:?}");
         }
@@ -132,8 +140,9 @@ mod tests {
     fn boot_times_that_jitter_do_not_pile_up() {
         let mut boots = Boots::default();
         boots.note(at(0), at(1));
-        (0..10_000)
-            .for_each(|k| boots.note(Timestamp::from_millis(9_000_000 + k * 37 % 1009), at(9_000 + k)));
+        for k in 0..10_000 {
+            boots.note(Timestamp::from_millis(9_000_000 + k * 37 % 1009), at(9_000 + k));
+        }
         assert!(boots.told.len() <= MAX_BOOTS && boots.merged > 0);
         assert_eq!(boots.latest(Span::new(Timestamp::MIN, at(5)), at(1)), Some(at(0)), "a real boot stays");
         assert!(

@@ -104,6 +104,11 @@ impl Evidence {
         self.last
     }
 
+    /// Whether down was the last thing that rounds confirmed, proven or not.
+    pub(crate) fn is_confirmed_down(&self) -> bool {
+        self.held == Some(State::Down)
+    }
+
     /// Whether it has been up in its life.
     pub(crate) fn proven(&self) -> bool {
         self.proven

@@ -4,14 +4,13 @@
 //! both end here, which is why they agree. Rule guarded here: blindness veils the evidence of the core before any site
 //! is judged.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
-use kentongan_model::{observation::Oper, time::Timestamp};
+use kentongan_model::time::Timestamp;
 
 use crate::{
     blind::{blindness, blur},
     evidence::Change,
-    links::dark,
     places::{About, Place, Places},
     span::{Span, joined},
 };
@@ -36,9 +35,6 @@ impl Track<'_> {
     }
 }
 
-/// What answers told of each link: (site, target, link) by position.
-pub(crate) type Tellings = BTreeMap<(usize, u32, u32), BTreeMap<Timestamp, Oper>>;
-
 /// A link that was dark.
 #[derive(Debug, Clone)]
 pub(crate) struct DarkLink {
@@ -60,11 +56,12 @@ pub(crate) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// Seals what is known in `period`. `dark` are the dark links of each site.
     pub(crate) fn gather(
         places: &'a Places,
         period: Span,
         mut tracks: Vec<Track<'a>>,
-        tellings: &Tellings,
+        dark: Vec<Vec<DarkLink>>,
     ) -> Self {
         let seen_by_core = |track: &&Track<'_>| track.vantage == Place::CORE;
         let references =
@@ -78,14 +75,7 @@ impl<'a> Facts<'a> {
                 track.changes = blur(std::mem::take(&mut track.changes), interval, &blind);
             }
         }
-        let mut links = vec![Vec::new(); places.sites.len()];
-        for ((site, target, link), told) in tellings {
-            let spans = dark(told);
-            if !spans.is_empty() {
-                links[*site].push(DarkLink { target: *target, link: *link, spans });
-            }
-        }
-        Facts { places, from: period.from, until: period.to, tracks, blind, dark: links }
+        Facts { places, from: period.from, until: period.to, tracks, blind, dark }
     }
 
     /// When some link of a site was dark.

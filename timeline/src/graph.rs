@@ -27,7 +27,7 @@ pub(crate) fn connectivity(places: usize, edges: &[Edge<'_>]) -> Vec<Vec<(Timest
     for edge in edges {
         let pair = tree.pair(edge.ends.0.index(), edge.ends.1.index());
         let mut held = false;
-        for change in edge.changes.iter() {
+        for change in edge.changes {
             if change.state.serves() != held {
                 held = !held;
                 moves.push((change.at, !held, pair));

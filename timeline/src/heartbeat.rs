@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     evidence::{Evidence, Pace},
     round::Outcome,
-    span::Span,
+    span::{Span, plus},
 };
 
 /// The heartbeats of one agent.
@@ -57,15 +57,37 @@ impl Heartbeats {
         self.supply(from, limit, counting);
     }
 
+    /// Whether anything is overdue before `limit`.
+    pub(crate) fn misses(&self, limit: Timestamp, counting: &Counting<'_>) -> bool {
+        let interval = counting.pace.interval_ms;
+        self.counted_from.is_some_and(|from| overdue(from, limit, interval) > 0)
+    }
+
+    /// When the next failed round comes to exist, if no delivery does.
+    pub(crate) fn next_miss(&self, now: Timestamp, counting: &Counting<'_>) -> Option<Timestamp> {
+        let ended = counting.downtimes.iter().rev().map(|down| down.to).find(|to| *to <= now);
+        let from = self.counted_from?;
+        let from = ended.map_or(from, |ended| ended.max(from));
+        let interval = counting.pace.interval_ms;
+        let next = overdue(from, now, interval) + 1;
+        // Overdue half an interval after due, known at the first millisecond behind that.
+        Some(plus(from, next * interval + interval / 2 + 1))
+    }
+
     fn supply(&mut self, from: Timestamp, limit: Timestamp, counting: &Counting<'_>) {
         let interval = counting.pace.interval_ms;
-        // The k-th is overdue before the limit: from + k × interval + interval / 2 < limit, in half milliseconds.
-        let room = 2 * limit.millis_since(from) - interval;
-        if room > 0 {
-            let first = crate::span::plus(from, interval);
-            self.evidence.push_failures(first, (room - 1) / (2 * interval), counting.pace, counting.bridge());
+        let count = overdue(from, limit, interval);
+        if count > 0 {
+            self.evidence.push_failures(plus(from, interval), count, counting.pace, counting.bridge());
         }
     }
+}
+
+/// How many deliveries, counted from `from`, were overdue before `limit`: the k-th is half an interval after
+/// `from` + k × interval. In half milliseconds, as an interval can be odd.
+fn overdue(from: Timestamp, limit: Timestamp, interval_ms: i64) -> i64 {
+    let room = 2 * limit.millis_since(from) - interval_ms;
+    if room > 0 { (room - 1) / (2 * interval_ms) } else { 0 }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use kentongan_model::{
-    id::{SiteId, Subject, Vantage},
+    id::{SiteId, Subject, TargetId, Vantage},
     inventory::{Network, Role},
     state::Kind,
     time::{Timestamp, millis},
@@ -100,6 +100,7 @@ pub(crate) struct Spot {
 /// One target of a site.
 #[derive(Debug, Clone)]
 pub(crate) struct Spotted {
+    pub(crate) id: TargetId,
     pub(crate) ap: bool,
     pub(crate) links: Vec<SpottedLink>,
 }
@@ -114,11 +115,10 @@ pub(crate) struct SpottedLink {
 /// Every place of a network.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
-    pub(crate) name: String,
     pub(crate) sites: Vec<Spot>,
     /// The sites, upstreams first.
     pub(crate) order: Vec<u32>,
-    pub(crate) references: Vec<IpAddr>,
+    references: HashMap<IpAddr, u32>,
     pub(crate) reference_pace: Pace,
     pub(crate) reference_limits: Limits,
     by_id: HashMap<Box<str>, u32>,
@@ -144,6 +144,7 @@ impl Places {
                 [Some(site.settings.interval), site.agent.then_some(site.settings.report_interval)]
             });
             let targets = site.targets.iter().map(|target| Spotted {
+                id: target.id.clone(),
                 ap: target.role == Some(Role::Ap),
                 links: target
                     .links
@@ -168,14 +169,14 @@ impl Places {
                 upstream,
             });
         }
-        for (position, address) in (0..).zip(&network.references) {
-            by_name.entry(format!("reference/{address}").into()).or_insert(About::Reference(position));
+        let references: HashMap<IpAddr, u32> = network.references.iter().copied().zip(0..).collect();
+        for (address, position) in &references {
+            by_name.insert(format!("reference/{address}").into(), About::Reference(*position));
         }
         Places {
-            name: network.name.clone(),
             order: upstreams_first(&sites),
             sites,
-            references: network.references.clone(),
+            references,
             reference_pace: Pace::of_rounds(&network.defaults),
             reference_limits: Limits::of(&network.defaults),
             by_id,
@@ -197,7 +198,7 @@ impl Places {
         self.by_name.get(name).copied().or_else(|| {
             // An IPv6 address can be spelt in many ways.
             let address: IpAddr = name.strip_prefix("reference/")?.parse().ok()?;
-            self.by_name.get(format!("reference/{address}").as_str()).copied()
+            self.references.get(&address).map(|position| About::Reference(*position))
         })
     }
 
@@ -209,13 +210,35 @@ impl Places {
         place.site().map_or(Vantage::Core, |site| Vantage::Site(self.sites[site].id.clone()))
     }
 
+    /// A site by its id.
+    pub(crate) fn site(&self, id: &SiteId) -> Option<usize> {
+        self.by_id.get(id.as_str()).map(|ix| *ix as usize)
+    }
+
     pub(crate) fn subject(&self, subject: &Subject) -> Option<About> {
         match subject {
-            Subject::Target { site, target } => {
-                self.by_name.get(format!("{site}/{target}").as_str()).copied()
+            Subject::Target { site, target } => self.target(site, target),
+            Subject::Reference(address) => {
+                self.references.get(address).map(|position| About::Reference(*position))
             }
-            Subject::Reference(address) => self.by_name.get(format!("reference/{address}").as_str()).copied(),
         }
+    }
+
+    pub(crate) fn target(&self, site: &SiteId, target: &TargetId) -> Option<About> {
+        let ix = self.site(site)?;
+        let position = self.sites[ix].targets.iter().position(|spotted| spotted.id == *target)?;
+        Some(About::target(u32::try_from(ix).ok()?, u32::try_from(position).ok()?))
+    }
+
+    /// The name of what was probed; none for an agent's heartbeats.
+    pub(crate) fn subject_of(&self, about: About) -> Option<Subject> {
+        if let About::Reference(position) = about {
+            let (address, _) = self.references.iter().find(|(_, at)| **at == position)?;
+            return Some(Subject::Reference(*address));
+        }
+        let spot = &self.sites[about.site()?];
+        let target = &spot.targets[about.position()? as usize];
+        Some(Subject::Target { site: spot.id.clone(), target: target.id.clone() })
     }
 
     /// The pace of evidence about something.

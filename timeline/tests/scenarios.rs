@@ -6,33 +6,10 @@ use kentongan_model::inventory::Network;
 use kentongan_timeline::replay;
 use serde_json::Value;
 
+mod compare;
+
 fn scenarios() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios")
-}
-
-/// Tells where two documents differ; numbers may differ by `0.001` where they are percentages.
-fn differences(path: &str, told: &Value, expected: &Value, found: &mut Vec<String>) {
-    match (told, expected) {
-        (Value::Object(a), Value::Object(b)) => {
-            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
-                let null = Value::String("missing".into());
-                let (a, b) = (a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null));
-                differences(&format!("{path}/{key}"), a, b, found);
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (k, (a, b)) in a.iter().zip(b).enumerate() {
-                differences(&format!("{path}/{k}"), a, b, found);
-            }
-        }
-        (Value::Number(a), Value::Number(b)) if path.ends_with("_pct") => {
-            if (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() > 0.001 {
-                found.push(format!("{path}: {told}, expected {expected}"));
-            }
-        }
-        _ if told != expected => found.push(format!("{path}: {told}, expected {expected}")),
-        _ => {}
-    }
 }
 
 fn check(folder: &Path) -> Vec<String> {
@@ -45,7 +22,7 @@ fn check(folder: &Path) -> Vec<String> {
     let mut told = Vec::new();
     document.write(&mut told).unwrap();
     let mut found = Vec::new();
-    differences("", &serde_json::from_slice(&told).unwrap(), &expected, &mut found);
+    compare::differences("", &serde_json::from_slice(&told).unwrap(), &expected, &mut found);
     found
 }
 

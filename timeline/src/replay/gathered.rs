@@ -3,18 +3,24 @@
 //! Between the lines of a log and the rules. Rules guarded here: the order of lines and lines that come twice change
 //! nothing; a line at `until` or later is left out, and so is one about something that the inventory does not have.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
-use kentongan_model::{observation::InterfaceState, time::Timestamp};
+use kentongan_model::{
+    observation::{InterfaceState, Oper},
+    time::Timestamp,
+};
 
 use crate::{
     cause::Boots,
     evidence::Evidence,
-    facts::{Facts, Tellings, Track},
+    facts::{DarkLink, Facts, Track},
     heartbeat::{Counting, Heartbeats},
     incident::Witness,
     judgement::{Judgement, conclude},
-    links::{darker, told},
+    links::{dark, darker, told},
     places::{About, Place, Places},
     replay::log::Line,
     round::{Outcome, Sample, in_order},
@@ -28,6 +34,9 @@ struct Series {
     about: About,
     samples: Vec<Sample>,
 }
+
+/// What answers told of each link: (site, target, link) by position.
+type Tellings = BTreeMap<(usize, u32, u32), BTreeMap<Timestamp, Oper>>;
 
 /// Everything that a log holds.
 #[derive(Debug)]
@@ -141,8 +150,16 @@ impl<'a> Gathered<'a> {
         }
         let tracks: Vec<Track<'_>> = self.series.iter().map(|series| self.fold(series, &downtimes)).collect();
         let period = Span::new(self.from.unwrap_or(self.until), self.until);
-        let facts = Facts::gather(self.places, period, tracks, &self.tellings);
+        let facts = Facts::gather(self.places, period, tracks, self.dark());
         conclude(&facts, &self).0
+    }
+
+    fn dark(&self) -> Vec<Vec<DarkLink>> {
+        let mut links = vec![Vec::new(); self.places.sites.len()];
+        for ((site, target, link), told) in &self.tellings {
+            links[*site].push(DarkLink { target: *target, link: *link, spans: dark(told) });
+        }
+        links
     }
 
     fn fold(&self, series: &Series, downtimes: &[Span]) -> Track<'static> {
@@ -170,12 +187,15 @@ impl<'a> Gathered<'a> {
 
 impl Witness for Gathered<'_> {
     fn measured(&self, site: usize, outage: Span) -> Option<Timestamp> {
-        let own = self.series.iter().filter(|series| series.vantage == Place::of_site(site));
-        let first = own.filter_map(|series| {
+        // The series are sorted by vantage.
+        let place = Place::of_site(site);
+        let first = self.series.partition_point(|series| series.vantage < place);
+        let own = self.series[first..].iter().take_while(|series| series.vantage == place);
+        let measured = own.filter_map(|series| {
             let next = series.samples.partition_point(|sample| sample.at < outage.from);
             series.samples.get(next).map(|sample| sample.at).filter(|at| outage.contains(*at))
         });
-        first.min()
+        measured.min()
     }
 
     fn answered(&self, track: usize, moment: Timestamp) -> Option<Timestamp> {
