@@ -199,7 +199,7 @@ fn what_is_over_a_limit_is_not_sealed() {
         [MeasuredRound { sent: 0, rtts_us: vec![], ..round.clone() }, MeasuredRound { sent: 8, ..round }]
     {
         let refused = Batch { rounds: vec![impossible], ..empty() }.seal();
-        assert_eq!(refused, Err(WireError::Malformed("the number of probes of a round")));
+        assert_eq!(refused, Err(WireError::Malformed("the probes of a round")));
     }
 }
 
@@ -226,4 +226,10 @@ fn the_bytes_tell_what_is_wrong_with_them() {
     assert_eq!(Batch::open(&[]), Err(WireError::Truncated("the format")));
     assert_eq!(Batch::open(&sealed[..sealed.len() - 1]), Err(WireError::Checksum));
     assert_eq!(split(&sealed), Err(WireError::Format(0x10)));
+
+    let coded = &sealed[..sealed.len() - 4];
+    let forged = |coded: &[u8]| Batch::open(&[coded, &crc32fast::hash(coded).to_le_bytes()].concat());
+    assert_eq!(forged(coded), Ok(empty()));
+    assert_eq!(forged(&[coded, &[0; 3]].concat()), Err(WireError::Trailing(3)));
+    assert_eq!(forged(&coded[..coded.len() - 2]), Err(WireError::Truncated("the measurements")));
 }

@@ -160,7 +160,7 @@ impl Tour {
         let what = "the probes of a round";
         round.sent = coder.fitting(&mut self.columns.sent, last.sent, u64::from(round.sent), what)?;
         let sent = u64::from(round.sent);
-        let lost = sent.saturating_sub(round.rtts_us.len() as u64);
+        let lost = sent.checked_sub(round.rtts_us.len() as u64).ok_or(WireError::Malformed(what))?;
         let lost = coder.number(&mut self.columns.lost[last.loss as usize], lost)?;
         let answered = sent.checked_sub(lost).filter(|_| sent > 0).ok_or(WireError::Malformed(what))?;
         self.rtts += answered;
