@@ -27,7 +27,9 @@ impl Keeping {
     }
 
     pub(crate) fn keep_round(&self, plan: PlanRevision, round: MeasuredRound) {
+        let (target, mono_ms) = (round.target, round.mono_ms);
         self.keep(plan, &Record::Round(round));
+        tracing::trace!(target, mono_ms, "kept");
     }
 
     pub(crate) fn keep_reading(&self, plan: PlanRevision, reading: DeviceReading) {

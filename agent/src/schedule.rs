@@ -171,3 +171,122 @@ impl Slot {
         first + self.interval.saturating_mul(u32::try_from(passed).unwrap_or(u32::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Duration = Duration::from_secs(100);
+
+    fn every(seconds: u64) -> Rhythm {
+        Rhythm { interval: Duration::from_secs(seconds), fast_rounds: 10 }
+    }
+
+    /// Lets time pass for so many seconds, each round taking no time, and tells when (in ms after the start) which
+    /// target was probed.
+    fn run(
+        schedule: &mut Schedule,
+        seconds: u64,
+        undecided: impl Fn(usize, usize) -> bool,
+    ) -> Vec<(u64, usize)> {
+        let (mut probed, mut rounds) = (Vec::new(), BTreeMap::<usize, usize>::new());
+        while let Some(now) = schedule.next_due().filter(|due| *due < START + Duration::from_secs(seconds)) {
+            for index in schedule.take_due(now) {
+                probed.push(((now - START).as_millis() as u64, index));
+                let round = rounds.entry(index).or_default();
+                *round += 1;
+                schedule.done(index, now, now, undecided(index, *round));
+            }
+        }
+        probed
+    }
+
+    fn of(probed: &[(u64, usize)], index: usize) -> Vec<u64> {
+        probed.iter().filter(|(_, who)| *who == index).map(|(at, _)| *at).collect()
+    }
+
+    #[test]
+    fn everything_is_due_at_the_start_again_a_second_later_and_then_in_its_own_phase() {
+        let mut schedule = Schedule::new(START, vec![every(8); 16]);
+        let probed = run(&mut schedule, 26, |_, round| round < 2);
+        for index in 0..16 {
+            let phase = 1_000 * ((index as u64 + 1) % 8);
+            let regular = [phase, phase + 8_000, phase + 16_000, phase + 24_000];
+            let regular = regular.into_iter().filter(|at| *at >= 2_000 && *at < 26_000);
+            assert_eq!(
+                of(&probed, index),
+                [0, 1_000].into_iter().chain(regular).collect::<Vec<_>>(),
+                "{index}"
+            );
+        }
+        let wake_ups: BTreeSet<u64> =
+            probed.iter().map(|(at, _)| *at).filter(|at| (8_000..16_000).contains(at)).collect();
+        assert_eq!(wake_ups.len(), GROUPS as usize);
+    }
+
+    #[test]
+    fn targets_with_different_intervals_share_wake_ups() {
+        let rhythms = (0..40).map(|n| every(if n % 2 == 0 { 5 } else { 30 }));
+        let mut schedule = Schedule::new(START, rhythms);
+        let probed = run(&mut schedule, 90, |_, _| false);
+        let wake_ups: BTreeSet<u64> =
+            probed.iter().map(|(at, _)| *at).filter(|at| (30_000..60_000).contains(at)).collect();
+        assert_eq!(wake_ups.len(), 6 * GROUPS as usize);
+    }
+
+    #[test]
+    fn a_target_that_is_never_decided_is_probed_at_most_twice_as_often_in_the_long_run() {
+        let mut schedule = Schedule::new(START, [every(10)]);
+        let probed = run(&mut schedule, 1_000, |_, _| true);
+        let late = of(&probed, 0).iter().filter(|at| **at >= 100_000).count();
+        assert!((90..=190).contains(&late), "{late} rounds in 900 s");
+        assert_eq!(
+            of(&probed, 0)[..11],
+            [0, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000]
+        );
+        assert!(schedule.withheld() > 50, "{}", schedule.withheld());
+    }
+
+    #[test]
+    fn a_round_is_never_followed_too_soon_nor_too_late() {
+        for seconds in [1, 2, 5, 30] {
+            let mut schedule = Schedule::new(START, vec![every(seconds); 9]);
+            let probed = run(&mut schedule, 200, |index, round| (index + round) % 7 == 0);
+            for index in 0..9 {
+                for pair in of(&probed, index).windows(2) {
+                    let gap = pair[1] - pair[0];
+                    let interval = seconds * 1_000;
+                    assert!(
+                        gap >= (interval / 2).min(980) && gap <= interval * 3 / 2 + 20,
+                        "{gap} ms at {seconds} s"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_round_that_takes_longer_than_the_interval_delays_only_itself() {
+        let mut schedule = Schedule::new(START, [every(1), every(1)]);
+        assert_eq!(schedule.take_due(START), [0, 1]);
+        schedule.done(1, START, START, false);
+        let later = START + Duration::from_secs(5);
+        assert_eq!(schedule.take_due(later), [1]);
+        schedule.done(0, START, later, true);
+        assert_eq!(schedule.next_due(), Some(later));
+    }
+
+    #[test]
+    fn a_new_plan_leaves_the_undisturbed_in_their_time() {
+        let mut before = Schedule::new(START, [every(60), every(60), every(60)]);
+        run(&mut before, 1, |_, _| false);
+        let now = START + Duration::from_secs(3);
+        assert_eq!(before.take_due(START + Duration::from_millis(7_500)), [0]);
+        let mut after = Schedule::new(now, [every(60), every(60), every(60)]);
+        after.keep(0, &before, 1, now);
+        after.keep(1, &before, 0, now);
+        after.running(1);
+        assert_eq!(after.take_due(now), [2], "the new target alone is due at once");
+        assert_eq!(after.next_due(), Some(now + Duration::from_millis(7_500)));
+    }
+}

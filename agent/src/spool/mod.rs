@@ -10,6 +10,8 @@ mod open_log;
 pub(crate) mod record;
 mod recovery;
 mod shelf;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
@@ -98,7 +100,7 @@ pub struct Spool {
     next: BatchName,
     /// The batch that was sealed last, while it is undelivered: it is sent before the backlog.
     fresh: Option<BatchName>,
-    /// Dropped since the last record about it.
+    /// Dropped, and not written down yet.
     unreported: u64,
     losses: Losses,
     _locks: [FolderLock; 2],
@@ -122,21 +124,6 @@ impl Spool {
         if self.log.as_ref().is_some_and(OpenLog::is_full) {
             self.seal(plan, now)?;
         }
-        self.report_dropped(plan, now)?;
-        self.write(plan, record, now)
-    }
-
-    /// Writes down what was dropped, so that the next batch tells it even if the agent is killed before.
-    fn report_dropped(&mut self, plan: PlanRevision, now: &Stamp) -> Result<(), SpoolError> {
-        let unreported = self.unreported;
-        if unreported > 0 {
-            self.write(plan, &Record::Dropped(unreported), now)?;
-            self.unreported -= unreported;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, plan: PlanRevision, record: &Record, now: &Stamp) -> Result<(), SpoolError> {
         let log = self.log_under(plan, now)?;
         log.append(record).map_err(|source| SpoolError::Write(log.path.clone(), source))
     }
@@ -146,11 +133,25 @@ impl Spool {
     /// # Errors
     /// When it cannot be written; everything stays in the log then.
     pub fn seal(&mut self, plan: PlanRevision, now: &Stamp) -> Result<(), SpoolError> {
-        self.report_dropped(plan, now)?;
-        let log = self.log_under(plan, now)?;
-        let (path, head) = (log.path.clone(), log.head);
-        let content = open_log::read(&path).map_err(|source| SpoolError::Read(path, source))?;
-        let content = content.unwrap_or(Content { head, records: Vec::new(), torn: 1 });
+        self.log_under(plan, now)?;
+        // Taken out, so that what is dropped to make room is written into the next one.
+        let Some(log) = self.log.take() else { return Ok(()) };
+        let sealed = self.seal_log(&log, now);
+        if sealed.is_err() {
+            self.log = Some(log);
+            return sealed;
+        }
+        let begun = self.begin(log.head.plan, now);
+        if self.log.as_ref().is_none_or(|next| next.path != log.path) {
+            let _ = std::fs::remove_file(&log.path);
+        }
+        begun
+    }
+
+    fn seal_log(&mut self, log: &OpenLog, now: &Stamp) -> Result<(), SpoolError> {
+        let content =
+            open_log::read(&log.path).map_err(|source| SpoolError::Read(log.path.clone(), source))?;
+        let content = content.unwrap_or(Content { head: log.head, records: Vec::new(), torn: 1 });
         self.losses.torn_logs += u64::from(content.torn > 0);
         let rounds = content.records.iter().filter(|record| matches!(record, Record::Round(_))).count();
         match self.shelve(content, now) {
@@ -158,10 +159,10 @@ impl Spool {
                 // It will not fit later either.
                 tracing::error!(rounds, "what was measured fits in no batch and is dropped: {error}");
                 self.drop_rounds(rounds as u64);
+                Ok(())
             }
-            shelved => shelved?,
+            shelved => shelved,
         }
-        self.begin(head.plan, now)
     }
 
     /// Whether anything has been measured that is in no batch yet.
@@ -285,11 +286,13 @@ impl Spool {
     /// Begins a new log in the place of the one there is, whose content has been sealed or is none.
     fn begin(&mut self, plan: PlanRevision, now: &Stamp) -> Result<(), SpoolError> {
         let folder = &self.memory.folder;
-        let log = OpenLog::create(folder, Head { name: self.next, plan, begun: *now });
-        let log = log.map_err(|source| SpoolError::Write(folder.clone(), source))?;
+        let head = Head { name: self.next, plan, begun: *now };
+        let log =
+            OpenLog::create(folder, head).map_err(|source| SpoolError::Write(folder.clone(), source))?;
         if let Some(old) = self.log.replace(log).filter(|old| old.head.name != self.next) {
             let _ = std::fs::remove_file(&old.path);
         }
+        self.drop_rounds(0);
         Ok(())
     }
 
@@ -347,9 +350,15 @@ impl Spool {
         }
     }
 
+    /// Counts dropped rounds, and writes it down so that the next batch tells it, even if the agent is killed before.
     fn drop_rounds(&mut self, rounds: u64) {
-        self.unreported += rounds;
         self.losses.rounds += rounds;
+        self.unreported += rounds;
+        if let Some(log) = self.log.as_mut().filter(|_| self.unreported > 0)
+            && log.append(&Record::Dropped(self.unreported)).is_ok()
+        {
+            self.unreported = 0;
+        }
     }
 
     fn remove(&mut self, batch: BatchName) -> Option<Sealed> {

@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    future::Future,
+    future::{Future, IntoFuture},
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex},
@@ -53,7 +53,6 @@ struct Kept {
     arrivals: Vec<Arrival>,
     plans_sent: usize,
     plans_unchanged: usize,
-    prefix: String,
 }
 
 /// The collector.
@@ -67,12 +66,14 @@ pub struct FakeCollector {
 impl FakeCollector {
     pub async fn start(plan: &Plan) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::on(listener, plan, Arc::default())
+        Self::on(listener, Some(plan), Arc::default())
     }
 
-    fn on(listener: tokio::net::TcpListener, plan: &Plan, kept: Arc<Mutex<Kept>>) -> Self {
+    fn on(listener: tokio::net::TcpListener, plan: Option<&Plan>, kept: Arc<Mutex<Kept>>) -> Self {
         let address = listener.local_addr().unwrap();
-        kept.lock().unwrap().plan = plan.to_json();
+        if let Some(plan) = plan {
+            kept.lock().unwrap().plan = plan.to_json();
+        }
         let app = Router::new()
             .route("/base/api/v1/agents/{agent}/plan", get(hand_out_plan))
             .route("/base/api/v1/agents/{agent}/deliveries", post(receive))
@@ -80,11 +81,33 @@ impl FakeCollector {
             .with_state(Arc::clone(&kept));
         let stop = tokio_util::sync::CancellationToken::new();
         let stopped = stop.clone();
-        tokio::spawn(async move {
-            let serving = axum::serve(listener, app);
-            tokio::select! { _ = serving => {}, () = stopped.cancelled() => {} }
+        // A runtime of its own: when it ends, so do all connections.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let listener = listener.into_std().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let serving = axum::serve(listener, app).into_future();
+                tokio::select! { _ = serving => {}, () = stopped.cancelled() => {} }
+            });
         });
         FakeCollector { kept, address, stop }
+    }
+
+    /// Ends it; connections that are open are cut.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Starts it again at the same address, with what it had.
+    pub async fn restart(&self) -> Self {
+        for _ in 0..100 {
+            if let Ok(listener) = tokio::net::TcpListener::bind(self.address).await {
+                return Self::on(listener, None, Arc::clone(&self.kept));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the address is not free");
     }
 
     pub fn set_plan(&self, plan: &Plan) {

@@ -49,7 +49,8 @@ async fn a_reply_that_comes_twice_is_not_taken_for_the_next_one() {
 #[tokio::test]
 async fn replies_that_are_cut_or_say_other_things_are_no_readings() {
     let fake = Fake::start(router(3)).await;
-    let lies: [(&str, fn(&Question, Vec<u8>) -> Vec<u8>); 8] = [
+    type Lie = fn(&Question, Vec<u8>) -> Vec<u8>;
+    let lies: [(&str, Lie); 8] = [
         ("cut in the middle", |_, honest| honest[..honest.len() / 2].to_vec()),
         ("nothing at all", |_, _| Vec::new()),
         ("no objects", |question, _| question.reply(0, 0, &[])),
