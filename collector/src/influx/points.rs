@@ -119,7 +119,8 @@ fn median_us(sorted: &[u32]) -> Option<f64> {
     Some(f64::midpoint(lower.into(), upper.into()))
 }
 
-/// The standard deviation of the values themselves (not an estimate of a larger whole), from two on.
+/// The standard deviation of the values themselves (not an estimate of a larger whole), from two on; no finer than what
+/// is measured.
 fn deviation_us(values: &[u32]) -> Option<f64> {
     if values.len() < 2 {
         return None;
@@ -127,7 +128,7 @@ fn deviation_us(values: &[u32]) -> Option<f64> {
     let count = to_f64(values.len());
     let mean = values.iter().map(|&us| f64::from(us)).sum::<f64>() / count;
     let variance = values.iter().map(|&us| (f64::from(us) - mean).powi(2)).sum::<f64>() / count;
-    Some(variance.sqrt())
+    Some(variance.sqrt().round())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a round has at most 65,535 probes")]
@@ -188,7 +189,7 @@ address = "10.33.7.65"
                 round("noc", "desa-kiyangkongrejo/gateway", 5, &[1400, 1000, 1200, 1800]),
                 "ping,evidence=between,kecamatan=33.06.12,kind=desa,region=33.06.12.2005,site=desa-kiyangkongrejo,\
                  target=gateway,vantage=noc sent=5i,received=4i,loss=20.0,rtt_min=1.0,rtt_median=1.3,rtt_max=1.8,\
-                 jitter=0.2958039891549808 1793491200250",
+                 jitter=0.296 1793491200250",
             ),
             (
                 round("desa-kiyangkongrejo", "desa-kiyangkongrejo/gateway", 3, &[250]),

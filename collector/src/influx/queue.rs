@@ -165,10 +165,11 @@ impl Queue {
 
     /// Forgets a block: each of its points was written or refused for good.
     pub(super) fn settle(&mut self, held: &Held) -> Result<(), QueueError> {
-        self.db.execute("DELETE FROM block WHERE id = ?1", [held.id])?;
-        self.points -= held.block.points;
-        self.bytes -= held.block.body.len() as u64;
         self.held = None;
+        if self.db.execute("DELETE FROM block WHERE id = ?1", [held.id])? > 0 {
+            self.points -= held.block.points;
+            self.bytes -= held.block.body.len() as u64;
+        }
         Ok(())
     }
 }

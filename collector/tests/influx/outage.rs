@@ -1,8 +1,10 @@
 //! The database goes away and comes back; the program too.
 
+use kentongan_collector::influx::Sink;
+
 use super::{
     peer::{Influx, Victoria, until},
-    sample::{PINGS, POINTS, Running, SITES, network},
+    sample::{PINGS, POINTS, Running, SITES, accept_and_crash, config, minute, network},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,6 +42,48 @@ async fn an_outage_of_the_database_and_a_restart_of_the_sink_lose_no_point() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_when_the_sink_is_stopped_is_on_disk() {
+    let mut influx = Influx::start().await;
+    influx.kill();
+    let folder = tempfile::tempdir().unwrap();
+    // Blocks so small that most minutes still wait for theirs when the stop comes.
+    let section = format!("{}batch_points = 10\n", influx.section());
+    let running = Running::start(&section, folder.path());
+    running.accept(&network(), 0..50).await;
+    running.stop().await;
+    let running = Running::start(&influx.section(), folder.path());
+    assert_eq!(running.sink.position(), Some(49));
+    assert_eq!(running.sink.counters().queued, 50 * POINTS);
+    running.stop().await;
+}
+
+/// The position that is on disk.
+fn position(influx: &Influx, data: &std::path::Path) -> Option<i64> {
+    let clock = kentongan_model::time::HandClock::new(minute(0), minute(0));
+    Sink::open(config(&influx.section()), data, std::sync::Arc::new(clock)).unwrap().position()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_crash_the_journal_supplies_what_was_not_yet_on_disk() {
+    let influx = Influx::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let section = format!("{}batch_points = 10\n", influx.section());
+    let network = network();
+    let mut next = 0;
+    for end in [90, 170, 171, 250] {
+        accept_and_crash(section.clone(), folder.path().to_owned(), next..end).await;
+        next = position(&influx, folder.path()).map_or(0, |position| u32::try_from(position).unwrap() + 1);
+        assert!(next <= end);
+    }
+    let running = Running::start(&influx.section(), folder.path());
+    running.accept(&network, next..300).await;
+    running.until_through(299).await;
+    assert_eq!(influx.count("ping", "loss").await, 300 * PINGS);
+    assert_eq!(influx.count("site", "state").await, 300 * SITES);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_drops_the_oldest_points_counts_them_and_keeps_the_newest() {
     let mut influx = Influx::start().await;
     influx.kill();
@@ -66,10 +110,7 @@ async fn a_full_queue_drops_the_oldest_points_counts_them_and_keeps_the_newest()
     assert_eq!(counters.written + counters.dropped, u64::from(MINUTES) * POINTS);
     let arrived = influx.count("ping", "loss").await + influx.count("site", "state").await;
     assert_eq!(arrived + influx.count("interface", "in_octets").await, counters.written);
-    let newest = format!(
-        "SELECT count(state) FROM site WHERE time >= {}ms",
-        super::sample::minute(MINUTES / 2).as_millis()
-    );
+    let newest = format!("SELECT count(state) FROM site WHERE time >= {}ms", minute(MINUTES / 2).as_millis());
     let kept = influx.query(&newest).await.pointer("/series/0/values/0/1").unwrap().as_u64().unwrap();
     assert_eq!(kept, u64::from(MINUTES / 2) * SITES, "a new point was dropped before an old one");
     running.stop().await;

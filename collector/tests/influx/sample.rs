@@ -1,6 +1,9 @@
 //! A small district and what is measured in it, and a sink that runs.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use kentongan_collector::influx::{Counters, InfluxConfig, Point, Sink, points};
 use kentongan_model::{
@@ -173,4 +176,16 @@ impl Running {
         self.stop.cancel();
         self.task.await.unwrap();
     }
+}
+
+/// Accepts minutes in a sink that ends wherever it is, as in a crash: on a runtime of its own, which is dropped.
+pub(crate) async fn accept_and_crash(section: String, data: PathBuf, minutes: std::ops::Range<u32>) {
+    let run = move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let running = Running::start(&section, &data);
+            running.accept(&network(), minutes).await;
+        });
+    };
+    tokio::task::spawn_blocking(run).await.unwrap();
 }
