@@ -28,10 +28,10 @@ impl DeliveryRate {
     }
 
     /// Lets one more delivery through, or says in how many seconds to come back.
-    pub(crate) fn admit(&self, agent: &Vantage) -> Result<(), u64> {
+    pub(crate) fn admit(&self, agent: &Vantage) -> Result<(), u32> {
         self.0.check_key(agent).map_err(|early| {
             let wait = early.wait_time_from(governor::clock::DefaultClock::default().now());
-            wait.as_secs() + 1
+            u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
         })
     }
 }

@@ -224,3 +224,6 @@ impl Judge {
         change(&mut self.latest.write().unwrap_or_else(PoisonError::into_inner), &self.inventory.network);
     }
 }
+
+#[cfg(test)]
+mod tests;

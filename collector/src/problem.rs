@@ -14,8 +14,9 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Problem {
     /// The problem's name as a URI: `urn:kentongan:problem:<name>`.
-    #[serde(rename = "type")]
-    kind: String,
+    #[serde(rename = "type", serialize_with = "urn")]
+    #[schema(rename = "type", value_type = String)]
+    name: &'static str,
     /// The same for people, always alike.
     title: &'static str,
     /// The status of the answer.
@@ -26,9 +27,11 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
     #[serde(skip)]
-    name: &'static str,
-    #[serde(skip)]
-    retry_after_s: Option<u64>,
+    retry_after_s: Option<u32>,
+}
+
+fn urn<S: serde::Serializer>(name: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("urn:kentongan:problem:{name}"))
 }
 
 /// The name of the problem that an answer tells, for the counter.
@@ -38,17 +41,16 @@ pub(crate) struct ProblemName(pub(crate) &'static str);
 impl Problem {
     fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Problem {
-            kind: format!("urn:kentongan:problem:{name}"),
+            name,
             title,
             status: status.as_u16(),
             detail: detail.into(),
             parameter: None,
-            name,
             retry_after_s: None,
         }
     }
 
-    fn retry(mut self, seconds: u64) -> Self {
+    fn retry(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
@@ -100,7 +102,7 @@ impl Problem {
     }
 
     /// 429: too often.
-    pub(crate) fn too_often(seconds: u64) -> Self {
+    pub(crate) fn too_often(seconds: u32) -> Self {
         let detail = format!("the agent delivers too often; keep it and come back in {seconds} s");
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "too many deliveries", detail).retry(seconds)
     }

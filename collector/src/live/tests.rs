@@ -1,0 +1,287 @@
+//! Whatever order deliveries come in, however often they come, wherever the collector is killed on the way: what is
+//! stored in the end is what one replay of the journal gives, and the feed told each thing once.
+
+use kentongan_model::{
+    event::EventKind,
+    id::{Subject, Vantage},
+    plan::PlanRevision,
+    secret::Secret,
+    time::{BootId, Stamp},
+    wire::{Batch, Delivery, MeasuredRound},
+};
+use kentongan_timeline::{Interval, Judgement, replay};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    placing::Placing,
+    store::{
+        JOURNAL_STEPS, STATE_STEPS, agents,
+        journal::{BatchDigest, Filed, Filing},
+        open,
+        plans::{self, Contents},
+    },
+};
+
+const INVENTORY: &str = r#"
+[network]
+name = "Kabupaten Uji"
+[defaults]
+interval = "10s"
+report_interval = "10s"
+[[site]]
+id = "noc"
+name = "NOC"
+kind = "backbone"
+address = "10.0.0.1"
+[[site]]
+id = "kec-a"
+name = "Kecamatan A"
+kind = "kecamatan"
+upstream = ["noc"]
+address = "10.0.1.1"
+agent = true
+[[site]]
+id = "desa-a"
+name = "Desa A"
+kind = "desa"
+upstream = ["kec-a"]
+address = "10.0.1.2"
+[[site]]
+id = "desa-b"
+name = "Desa B"
+kind = "desa"
+upstream = ["kec-a"]
+address = "10.0.1.3"
+[[maintenance]]
+site = "desa-b"
+from = 2026-11-01T00:04:00Z
+to = 2026-11-01T00:06:00Z
+"#;
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_millis("2026-11-01T00:00:00Z".parse::<Timestamp>().unwrap().as_millis() + second * 1000)
+}
+
+/// What happens on the way.
+#[derive(Debug, Clone)]
+struct Step {
+    /// Targets that do not answer, by bits.
+    silent: u8,
+    /// How much later than measured the two agents deliver, in seconds.
+    late: [i64; 2],
+    /// What befalls the collector after it.
+    fate: u8,
+}
+
+struct House {
+    dir: tempfile::TempDir,
+    journal: Connection,
+    inventory: Arc<Inventory>,
+    run: Run,
+    now: Timestamp,
+}
+
+const PLANS: [(&str, &[&str]); 2] = [
+    ("core", &["noc/gateway", "kec-a/gateway"]),
+    ("kec-a", &["kec-a/gateway", "desa-a/gateway", "desa-b/gateway"]),
+];
+
+impl House {
+    fn build() -> House {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = open(&dir.path().join("journal.db"), JOURNAL_STEPS).unwrap();
+        journal.pragma_update(None, "synchronous", "OFF").unwrap();
+        let network = Network::parse(INVENTORY).unwrap();
+        let inventory = Arc::new(Inventory {
+            network,
+            digest: String::new(),
+            accesses: std::collections::BTreeMap::new(),
+        });
+        for (k, (agent, targets)) in (1..).zip(PLANS) {
+            agents::put(&journal, &agent.parse().unwrap(), &Secret::new("x"), second(0)).unwrap();
+            let targets = targets.iter().map(|target| target.parse::<Subject>().unwrap()).collect();
+            let contents = serde_json::to_string(&Contents { targets, devices: Vec::new() }).unwrap();
+            plans::keep(&journal, PlanRevision(k), agent, &contents, second(0)).unwrap();
+        }
+        let run = runs::begin(&journal, second(0)).unwrap();
+        House { dir, journal, inventory, run, now: second(0) }
+    }
+
+    fn judge(&self) -> Judge {
+        let readers = Readers::new(self.dir.path().join("journal.db"), 1);
+        let state = open(&self.dir.path().join("state.db"), STATE_STEPS).unwrap();
+        state.pragma_update(None, "synchronous", "OFF").unwrap();
+        Judge::open(readers, state, Arc::clone(&self.inventory), 400, Arc::new(Metrics::new()), self.now)
+            .unwrap()
+    }
+
+    /// Files what was measured in a tick; it reaches the collector now.
+    fn file(&mut self, agent: usize, tick: i64, silent: u8) -> Filed {
+        let (name, targets) = PLANS[agent];
+        let boot_ms = |at: Timestamp| u64::try_from(at.millis_since(second(0))).unwrap() + 1_000_000;
+        let stamp = |at| Stamp { boot: BootId(1), mono_ms: boot_ms(at), wall: at };
+        let (measured, vantage): (_, Vantage) = (second(tick * 10), name.parse().unwrap());
+        let rounds = (0_u16..).zip(targets).map(|(target, name)| {
+            let bit = PLANS.iter().flat_map(|plan| plan.1).position(|known| known == name).unwrap();
+            let rtts_us = if silent >> bit & 1 == 1 { Vec::new() } else { vec![900, 1000] };
+            MeasuredRound { target, mono_ms: boot_ms(measured), sent: 2, rtts_us }
+        });
+        let batch = Batch {
+            agent: vantage.clone(),
+            series: 1,
+            sequence: tick.unsigned_abs() + 1,
+            sealed: stamp(measured),
+            plan: PlanRevision(agent as u64 + 1),
+            dropped_rounds: 0,
+            rounds: rounds.collect(),
+            readings: Vec::new(),
+        };
+        let sealed = batch.seal().unwrap();
+        let bytes = Delivery::wrap(&stamp(self.now), &sealed);
+        let delivery = Delivery::decode(&bytes).unwrap();
+        let filing = Filing {
+            agent: vantage,
+            series: batch.series,
+            sequence: batch.sequence,
+            received_at: self.now,
+            span: Placing::of(&delivery, self.now).span(&delivery),
+            plan: batch.plan,
+            digest: BatchDigest::of(&sealed),
+            bytes: bytes.into(),
+        };
+        runs::alive(&self.journal, self.run, self.now).unwrap();
+        journal::file(&self.journal, &filing).unwrap()
+    }
+
+    /// What a replay of the journal says, by the log that is written of it.
+    fn replayed(&self) -> Judgement {
+        let mut log = String::new();
+        let readers = Readers::new(self.dir.path().join("journal.db"), 1);
+        let mut reader = Reader::new(readers, Arc::new(Metrics::new()));
+        for read in reader.after(0, usize::MAX).unwrap() {
+            for observation in read.unfolded.unwrap().into_observations() {
+                let line = match observation {
+                    Observation::Round(round) => json!({
+                        "at": round.at, "vantage": round.vantage, "type": "round", "target": round.target,
+                        "sent": round.sent, "rtts_us": round.rtts_us,
+                    }),
+                    Observation::Heartbeat(beat) => json!({
+                        "at": beat.at, "vantage": beat.agent, "type": "heartbeat", "boot_at": beat.boot_at,
+                    }),
+                    other => panic!("{other:?}"),
+                };
+                log.push_str(&format!("{line}\n"));
+            }
+        }
+        for (_, down) in runs::downtimes(&self.journal, 0).unwrap() {
+            if let Some(down) = down {
+                log.push_str(&format!(
+                    "{}\n",
+                    json!({"type": "collector_down", "from": down.from, "to": down.to})
+                ));
+            }
+        }
+        replay::judge(&self.inventory.network, log.as_bytes(), self.now).unwrap()
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let late = || prop_oneof![6 => Just(0_i64), 1 => 0_i64..200];
+    let step = (prop_oneof![3 => Just(0_u8), 2 => 0_u8..32], [late(), late()], 0_u8..12)
+        .prop_map(|(silent, late, fate)| Step { silent, late, fate });
+    // The same again and again, so that states are confirmed.
+    prop::collection::vec((step, 1_usize..6), 1..14)
+        .prop_map(|list| list.into_iter().flat_map(|(step, times)| vec![step; times]).collect())
+}
+
+fn read_and_judge(judge: &mut Judge, now: Timestamp) {
+    while judge.read_on().unwrap() {}
+    judge.judge(now).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_order_any_repetition_and_any_crash_end_where_a_replay_of_the_journal_ends(steps in steps()) {
+        let mut house = House::build();
+        // (when it arrives, agent, tick, silent)
+        let mut arrivals: Vec<(i64, usize, i64, u8)> = Vec::new();
+        for (tick, step) in (0_i64..).zip(&steps) {
+            for agent in 0..PLANS.len() {
+                arrivals.push((tick * 10 + step.late[agent], agent, tick, step.silent));
+            }
+        }
+        arrivals.sort_unstable();
+        let mut judge = house.judge();
+        for (k, (at, agent, tick, silent)) in arrivals.iter().enumerate() {
+            house.now = house.now.max(second(*at));
+            prop_assert!(matches!(house.file(*agent, *tick, *silent), Filed::New(_)));
+            match steps[k / 2].fate {
+                0 => prop_assert_eq!(house.file(*agent, *tick, *silent), Filed::Again),
+                1 => {
+                    // Killed before it is judged; back after a while.
+                    drop(judge);
+                    house.now = house.now + Duration::from_secs(7 * (k as u64 % 9));
+                    house.run = runs::begin(&house.journal, house.now).unwrap();
+                    judge = house.judge();
+                }
+                2 => judge.tidy(house.now, true).unwrap(),
+                3 => while judge.read_on().unwrap() {},
+                _ => read_and_judge(&mut judge, house.now),
+            }
+        }
+        house.now = house.now + Duration::from_secs(3);
+        read_and_judge(&mut judge, house.now);
+
+        let replayed = house.replayed();
+        let whole = (Timestamp::MIN, Timestamp::MAX);
+        for site in &replayed.sites {
+            let stored = state::intervals(&judge.state, Some(&site.id), whole, house.now).unwrap();
+            let stored: Vec<Interval> = stored.into_iter().map(|(_, interval)| interval).collect();
+            prop_assert_eq!(&stored, &site.timeline, "{}", site.id);
+        }
+        let mut stored = state::incidents(&judge.state, whole, false, i64::MAX).unwrap();
+        // One that was told and never was stays in the books without a length.
+        stored.retain(|kept| kept.record.ended_at != Some(kept.record.started_at));
+        stored.sort_by(|a, b| (a.record.started_at, &a.record.root.id).cmp(&(b.record.started_at, &b.record.root.id)));
+        prop_assert_eq!(stored.len(), replayed.incidents.len());
+        for (kept, incident) in stored.iter().zip(&replayed.incidents) {
+            let record = &kept.record;
+            let affected: Vec<&str> = record.affected.iter().map(|site| site.id.as_str()).collect();
+            let expected: Vec<&str> = incident.affected.iter().map(|id| id.as_str()).collect();
+            prop_assert_eq!(
+                (record.root.id.as_str(), record.started_at, record.ended_at, affected, record.cause, record.maintenance),
+                (incident.root.as_str(), incident.started_at, incident.ended_at, expected, incident.cause, incident.maintenance)
+            );
+        }
+
+        let events = state::events(&judge.state, 0, usize::MAX).unwrap();
+        prop_assert!(events.windows(2).all(|pair| pair[0].id < pair[1].id));
+        let mut states: std::collections::HashMap<String, _> = std::collections::HashMap::new();
+        let (mut opened, mut resolved) = (Vec::new(), Vec::new());
+        for event in &events {
+            match &event.kind {
+                EventKind::SiteState { site, was, state, .. } => {
+                    let before = states.insert(site.id.clone(), *state);
+                    prop_assert_eq!(before.unwrap_or(kentongan_model::state::State::Unknown), *was, "a gap or a repetition");
+                }
+                EventKind::IncidentOpened { incident } => opened.push(incident.id),
+                EventKind::IncidentResolved { incident } => resolved.push(incident.id),
+                EventKind::IncidentAmended { incident } => prop_assert!(opened.contains(&incident.id)),
+            }
+        }
+        for site in &replayed.sites {
+            let told = states.get(site.id.as_str()).copied().unwrap_or(kentongan_model::state::State::Unknown);
+            prop_assert_eq!(told, crate::ledger::current(&site.timeline), "{}", site.id);
+        }
+        for mut ids in [opened, resolved] {
+            let count = ids.len();
+            ids.sort_unstable();
+            ids.dedup();
+            prop_assert_eq!(ids.len(), count, "told twice");
+        }
+    }
+}
