@@ -93,3 +93,19 @@ async fn points_wait_for_a_database_that_is_yet_to_be_created() {
     assert_eq!((counters.written, counters.rejected), (10 * POINTS, 0));
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_speak_the_chosen_api_costs_no_point() {
+    let influx = Influx::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    // InfluxDB 1.6 has no /api/v2/write.
+    let wrong = format!("url = '{}'\nbucket = 'kentongan'\n", influx.url());
+    let running = Running::start(&wrong, folder.path());
+    running.accept(&network(), 0..10).await;
+    running.until("it is tried again", |counters| counters.retries > 0).await;
+    assert_eq!(running.sink.counters().rejected, 0);
+    running.stop().await;
+    let running = Running::start(&influx.section(), folder.path());
+    assert_eq!(running.until_through(9).await.written, 10 * POINTS);
+    running.stop().await;
+}
