@@ -32,12 +32,6 @@ pub(crate) struct Wire {
 const SEEDS: [u64; 3] = [7, 1, 42];
 const MINUTES: u32 = 10;
 
-impl Default for Wire {
-    fn default() -> Self {
-        Wire { seeds: SEEDS.to_vec(), minutes: MINUTES }
-    }
-}
-
 /// What was measured of one seed.
 struct Row {
     samples: usize,
