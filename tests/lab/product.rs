@@ -70,9 +70,9 @@ impl Office {
     /// # Errors
     /// When it cannot start.
     pub fn up(&self) -> Result<Process> {
-        self.noc.start("kentongan", binary("kentongan")?, |command| {
-            self.as_installed(command).arg("up");
-        })
+        let mut command = self.command(&[])?;
+        command.arg("up");
+        Process::start(self.noc.lab(), "kentongan", command)
     }
 
     /// Runs another of its subcommands to the end and returns what it prints.
@@ -80,12 +80,20 @@ impl Office {
     /// # Errors
     /// When it fails.
     pub fn run(&self, words: &[&str]) -> Result<String> {
-        let mut command = self.noc.command(binary("kentongan")?);
-        crate::namespace::call(self.as_installed(&mut command).args(words))
+        crate::namespace::call(self.command(&[])?.args(words))
     }
 
-    fn as_installed<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command.current_dir(&self.folder).env(COMMUNITY.0, COMMUNITY.1)
+    /// The bare command `kentongan` at the NOC, in the folder of its files, started by way of a `wrapper` if one is
+    /// given.
+    ///
+    /// # Errors
+    /// When it has not been built.
+    pub fn command(&self, wrapper: &[&str]) -> Result<Command> {
+        let kentongan = binary("kentongan")?;
+        let mut words = wrapper.iter().map(std::ffi::OsStr::new).chain([kentongan.as_os_str()]);
+        let mut command = self.noc.command(words.next().context("a program to start")?);
+        command.args(words).current_dir(&self.folder).env(COMMUNITY.0, COMMUNITY.1);
+        Ok(command)
     }
 
     /// What the API answers below `/api/v1/`.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use kentongan_model::time::{Clock, SystemClock, Timestamp};
+use kentongan_model::time::{Clock, SystemClock};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +24,8 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 /// An echo request that arrived (RFC 792, type 8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Echo {
-    /// When.
-    pub at: Timestamp,
+    /// When, since boot.
+    pub since_boot: Duration,
     /// From where.
     pub from: Ipv4Addr,
     /// To which address of this place.
@@ -77,7 +77,7 @@ fn write_down(mut socket: Socket, list: &Mutex<Vec<Echo>>, stop: &CancellationTo
     while !stop.is_cancelled() {
         match socket.read(&mut packet) {
             Ok(length) => {
-                let echo = echo_request(&packet[..length], clock.now());
+                let echo = echo_request(&packet[..length], clock.since_boot());
                 list.lock().unwrap_or_else(PoisonError::into_inner).extend(echo);
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
@@ -87,13 +87,13 @@ fn write_down(mut socket: Socket, list: &Mutex<Vec<Echo>>, stop: &CancellationTo
 }
 
 /// The echo request in an IPv4 packet, if it is one.
-fn echo_request(packet: &[u8], at: Timestamp) -> Option<Echo> {
+fn echo_request(packet: &[u8], since_boot: Duration) -> Option<Echo> {
     let header = usize::from(packet.first()? & 0x0f) * 4;
     let word = |at: usize| Some(u16::from_be_bytes(packet.get(at..at + 2)?.try_into().ok()?));
     let address = |at: usize| Some(Ipv4Addr::from_octets(packet.get(at..at + 4)?.try_into().ok()?));
     (*packet.get(header)? == 8).then_some(())?;
     Some(Echo {
-        at,
+        since_boot,
         from: address(12)?,
         to: address(16)?,
         ident: word(header + 4)?,
