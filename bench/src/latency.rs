@@ -5,11 +5,13 @@
 
 use std::{thread, time::Duration};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use kentongan_lab::{
     Lab,
-    district::{District, NOC_ADDRESS},
+    district::{District, KECAMATAN, NOC_ADDRESS},
+    product::Office,
+    wait,
     webhook::Webhook,
 };
 use kentongan_model::time::{Clock, SystemClock};
@@ -19,6 +21,8 @@ use crate::{
     table,
 };
 
+/// A round of probes this often.
+const INTERVAL: Duration = Duration::from_secs(5);
 /// Where the webhook listens in the NOC.
 const PORT: u16 = 9000;
 /// Cuts of Prometheus follow each other this closely; each is a group of its own.
@@ -49,6 +53,7 @@ impl Latency {
         let (cuts, common_cuts) = (self.cuts, self.common_cuts);
         let measured = thread::scope(|scope| {
             let runs = [
+                scope.spawn(move || of_kentongan(cuts)),
                 scope.spawn(move || of_prometheus(AGGRESSIVE, cuts)),
                 scope.spawn(move || of_prometheus(COMMON, common_cuts)),
             ];
@@ -63,17 +68,7 @@ impl Latency {
 
 fn row(Latencies { name, mut from_cut }: Latencies) -> Vec<String> {
     from_cut.sort_unstable();
-    let seconds =
-        |time: Option<&Duration>| time.map_or("–".to_owned(), |t| format!("{:.1} s", t.as_secs_f64()));
-    let count = from_cut.len();
-    let median = (count > 0).then(|| (from_cut[(count - 1) / 2] + from_cut[count / 2]) / 2);
-    vec![
-        name.to_owned(),
-        count.to_string(),
-        seconds(median.as_ref()),
-        seconds(from_cut.first()),
-        seconds(from_cut.last()),
-    ]
+    table::spread(name, &from_cut)
 }
 
 /// The `k`-th of an even spread over an interval.
@@ -81,6 +76,36 @@ fn phase(k: usize, interval: Duration) -> Duration {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     #[expect(clippy::cast_precision_loss, reason = "a handful of cuts")]
     interval.mul_f64((k as f64 * GOLDEN).fract())
+}
+
+/// Cuts one desa after the other and waits for the message; the next cut follows when the end was told, too.
+fn of_kentongan(cuts: usize) -> Result<Latencies> {
+    let district = District::build(&Lab::quiet()?, cuts)?;
+    let webhook = Webhook::listen(&district.noc, (NOC_ADDRESS, PORT).into())?;
+    let channel =
+        format!("[[channel]]\nkind = \"webhook\"\nname = \"noc\"\nurl = \"http://{NOC_ADDRESS}:{PORT}/\"\n");
+    let inventory = district.inventory("5s");
+    let office = Office::install(&district.noc, (NOC_ADDRESS, 8080).into(), &inventory, &channel)?;
+    let agent = office.install_agent(&district.kecamatan, KECAMATAN)?;
+    let (_up, _agent) = (office.up()?, agent.start()?);
+    wait::until_ok("every site to be up", PATIENCE, || {
+        let listing = office.api("sites")?;
+        let sites = listing["sites"].as_array().context("a list of sites")?;
+        ensure!(sites.iter().all(|site| site["state"] == "up"), "{listing}");
+        Ok(())
+    })?;
+    let (clock, mut from_cut) = (SystemClock::new(), Vec::new());
+    for (k, leaf) in district.leaves.iter().take(cuts).enumerate() {
+        thread::sleep(phase(k, INTERVAL));
+        let cut = clock.since_boot();
+        leaf.link.cut()?;
+        let told = webhook.nth(2 * k + 1, PATIENCE)?;
+        ensure!(told.body.contains(&leaf.id), "{} was cut, and the message says {}", leaf.id, told.body);
+        from_cut.push(told.since_boot - cut);
+        leaf.link.mend()?;
+        webhook.nth(2 * k + 2, PATIENCE)?;
+    }
+    Ok(Latencies { name: "Kentongan", from_cut })
 }
 
 /// Cuts one desa after the other, soon after each other, and matches each alert to its cut by the address it names.
@@ -108,12 +133,6 @@ fn of_prometheus(settings: Settings, cuts: usize) -> Result<Latencies> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_of_an_even_number_lies_between_the_middle_two() {
-        let from_cut = [4, 1, 3, 2].map(Duration::from_secs).to_vec();
-        assert_eq!(row(Latencies { name: "x", from_cut }), ["x", "4", "2.5 s", "1.0 s", "4.0 s"]);
-    }
 
     #[test]
     fn phases_are_spread_over_the_whole_interval() {

@@ -6,6 +6,7 @@
 use anyhow::Result;
 use clap::{Args, Command, Parser, Subcommand};
 
+mod first_states;
 mod icmp;
 mod intake;
 mod latency;
@@ -31,6 +32,8 @@ enum Figure {
     Icmp(icmp::Icmp),
     /// From a cut to the webhook, against Prometheus and Alertmanager (root).
     Latency(latency::Latency),
+    /// From the start of the program to a state of every site (root).
+    FirstStates(first_states::FirstStates),
 }
 
 fn main() -> Result<()> {
@@ -40,11 +43,13 @@ fn main() -> Result<()> {
         Figure::All => {
             by_default::<wire::Wire>().run()?;
             by_default::<icmp::Icmp>().run()?;
+            by_default::<first_states::FirstStates>().run()?;
             by_default::<latency::Latency>().run()
         }
         Figure::Wire(wire) => wire.run(),
         Figure::Icmp(icmp) => icmp.run(),
         Figure::Latency(latency) => latency.run(),
+        Figure::FirstStates(first_states) => first_states.run(),
     }
 }
 
