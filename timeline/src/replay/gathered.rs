@@ -74,13 +74,7 @@ impl<'a> Gathered<'a> {
                 }
             }
             Line::Round { at, vantage, target, sent, mut rtts_us } => {
-                let (Some(vantage), Some(about)) = (self.places.place(&vantage), self.places.about(&target))
-                else {
-                    return;
-                };
-                if self.counts(at) {
-                    self.series(vantage, about).push(Sample::new(at, sent, &mut rtts_us));
-                }
+                self.round(at, &vantage, &target, sent, &mut rtts_us);
             }
             Line::Heartbeat { at, vantage, boot_at } => {
                 let Some(place) = self.places.place(&vantage) else { return };
@@ -101,6 +95,23 @@ impl<'a> Gathered<'a> {
                     self.answer(at, about, boot_at, &interfaces);
                 }
             }
+        }
+    }
+
+    /// Takes a round, if it counts.
+    pub(crate) fn round(
+        &mut self,
+        at: Timestamp,
+        vantage: &str,
+        target: &str,
+        sent: u32,
+        rtts_us: &mut [u32],
+    ) {
+        let (Some(vantage), Some(about)) = (self.places.place(vantage), self.places.about(target)) else {
+            return;
+        };
+        if self.counts(at) {
+            self.series(vantage, about).push(Sample::new(at, sent, rtts_us));
         }
     }
 

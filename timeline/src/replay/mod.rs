@@ -5,6 +5,7 @@
 mod gathered;
 mod log;
 mod output;
+mod quick;
 
 use std::io::BufRead;
 
@@ -22,14 +23,16 @@ use crate::{judgement::Judgement, places::Places, replay::gathered::Gathered};
 pub fn judge(network: &Network, mut log: impl BufRead, until: Timestamp) -> Result<Judgement, LogError> {
     let places = Places::of(network);
     let mut gathered = Gathered::new(&places, until);
-    let mut text = Vec::new();
+    let (mut text, mut rtts_us) = (Vec::new(), Vec::new());
     for line in 1.. {
         text.clear();
         let length = log.read_until(b'\n', &mut text).map_err(|source| LogError::Io { line, source })?;
         if length == 0 {
             break;
         }
-        if !text.trim_ascii().is_empty() {
+        if let Some(round) = quick::round(&text, &mut rtts_us) {
+            gathered.round(round.at, round.vantage, round.target, round.sent, &mut rtts_us);
+        } else if !text.trim_ascii().is_empty() {
             gathered.take(log::parse(&text).map_err(|message| LogError::Form { line, message })?);
         }
     }

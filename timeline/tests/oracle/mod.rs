@@ -112,6 +112,7 @@ fn live(
         }
     }
     let first_up = inner.iter().filter(|(_, state)| state.serves()).map(|(t, _)| *t).min().unwrap_or(FOREVER);
+    inner.dedup_by_key(|mark| mark.1);
     let ends: Vec<Ms> = inner.iter().skip(1).map(|(t, _)| *t).chain([FOREVER]).collect();
     inner
         .iter()
