@@ -94,7 +94,10 @@ async fn run(settings: Settings, network: Network, extent: Extent) -> anyhow::Re
     let listen = settings.collector.listen;
     let channels = settings.channels.len();
 
-    let collector = Collector::open(settings.collector, Arc::clone(&clock))?;
+    let mut collector = Collector::open(settings.collector, Arc::clone(&clock))?;
+    if let Some(influx) = settings.influx {
+        collector = collector.with_influx(influx)?;
+    }
     let pinger = IcmpPinger::open()?;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; stop what listens there, or choose another address with --listen")
