@@ -1,6 +1,6 @@
 //! Who is told what, when, where and why.
 //!
-//! The last steps of a measurement: the collector writes an event, [`feed`] reads it, [`decide`] names who hears of it
+//! The last steps of a measurement: the collector writes an event, `feed` reads it, [`decide`] names who hears of it
 //! or why nobody does, [`message`] words it, the store keeps decision, message and cursor in one transaction, and one
 //! courier for each outlet delivers it. The alerter knows the collector only by its address and its feed.
 //!

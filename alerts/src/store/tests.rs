@@ -126,3 +126,15 @@ fn a_file_of_a_newer_version_is_left_alone() {
     assert!(matches!(Store::look(&path), Err(StoreError::Newer { .. })));
     assert!(Store::look(&folder.path().join("none.sqlite")).unwrap().is_none());
 }
+
+#[test]
+fn the_end_of_an_incident_waits_for_its_beginning_and_holds_up_no_other() {
+    let mut store = small();
+    handle(&mut store, [opened(1, outage(1)), resolved(2, mended(1))]);
+    let beginning = next(&store, morning());
+    store.failed(&beginning, minutes(5), "mati", morning()).unwrap();
+    assert!(matches!(store.next(&grup(), morning()).unwrap(), Next::Rest(rest) if rest == minutes(5)));
+    handle(&mut store, [opened(3, outage(2))]);
+    assert_eq!(next(&store, morning()).record.unwrap().id, 2);
+    assert_eq!(next(&store, morning() + minutes(5)).id, beginning.id);
+}

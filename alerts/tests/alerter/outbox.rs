@@ -118,10 +118,7 @@ async fn a_second_alerter_on_the_same_database_is_turned_away() {
     let office = Office::new(&collector, "");
     let alerter = office.open();
     collector.until_asked(1).await;
-    let stop = tokio_util::sync::CancellationToken::new();
-    let second =
-        kentongan_alerts::run(office.config.clone(), std::sync::Arc::new(office.clock.clone()), stop);
-    let refused = second.await.unwrap_err().to_string();
+    let refused = office.open().ended().await.unwrap_err().to_string();
     assert_eq!(refused, format!("another alerter uses {}; stop it first", office.database().display()));
     alerter.close().await;
 }

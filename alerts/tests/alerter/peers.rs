@@ -378,7 +378,12 @@ impl Alerter {
     /// Stops it as Ctrl-C does.
     pub(crate) async fn close(self) {
         self.stop.cancel();
-        tokio::time::timeout(PATIENCE, self.task).await.expect("the alerter did not stop").unwrap().unwrap();
+        self.ended().await.unwrap();
+    }
+
+    /// Waits until it ends, and says how.
+    pub(crate) async fn ended(self) -> Result<(), AlertError> {
+        tokio::time::timeout(PATIENCE, self.task).await.expect("the alerter did not end").unwrap()
     }
 }
 
