@@ -18,7 +18,7 @@ pub struct Config {
     /// The inventory file.
     pub inventory: PathBuf,
     /// How many days deliveries stay in the journal, at least 1. Older ones go, oldest first, and are counted
-    /// (`kentongan_journal_dropped`). Intervals, incidents and events stay as long.
+    /// (`kentongan_journal_dropped_total`). Intervals, incidents and events stay as long.
     pub journal_days: u32,
     /// The limits of the API.
     pub limits: Limits,
@@ -36,7 +36,7 @@ impl Default for Config {
     }
 }
 
-/// The limits of the API; what is refused is counted in `kentongan_http_refused`.
+/// The limits of the API; what is refused is counted in `kentongan_http_refused_total`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -67,5 +67,25 @@ impl Default for Limits {
             long_polls: 64,
             reads: 4,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_that_the_documentation_shows_is_valid_and_says_the_defaults() {
+        #[derive(Deserialize)]
+        struct File {
+            collector: Config,
+        }
+        let text = include_str!("../../docs/collector.md");
+        let blocks: Vec<_> =
+            text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert_eq!(blocks.len(), 1);
+        let file: File = toml::from_str(blocks[0]).unwrap();
+        assert_eq!(file.collector, Config::default());
+        assert!(toml::from_str::<Config>("lisen = '0.0.0.0:80'").is_err());
     }
 }

@@ -4,10 +4,12 @@
 //! be started again, and ends where a replay of the journal ends.
 
 use std::{
+    io::{Read as _, Write as _},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
+use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use kentongan_model::{inventory::Network, observation::Observation, time::Timestamp};
 use kentongan_timeline::{Checkpoint, Live};
 use rusqlite::Connection;
@@ -73,7 +75,7 @@ impl Judge {
             fits
         });
         let taken_up = found.and_then(|found| {
-            let read = serde_json::from_slice::<Checkpoint>(&found.live);
+            let read = unpack(&found.live);
             let live = read.map(|checkpoint| Live::restore(&inventory.network, checkpoint));
             let live = live.inspect_err(|error| tracing::warn!(%error, "the checkpoint is of another version; the journal is judged anew"));
             Some((live.ok()?, found.position, found.run))
@@ -176,8 +178,7 @@ impl Judge {
         if !due && !at_once {
             return Ok(());
         }
-        let live = serde_json::to_vec(&self.live.checkpoint())
-            .map_err(|_| StoreError::Damaged { what: "checkpoint" })?;
+        let live = pack(&self.live.checkpoint()).map_err(|_| StoreError::Damaged { what: "checkpoint" })?;
         let (position, run, inventory) = (self.position, self.run, self.inventory.digest.clone());
         state::keep_checkpoint(&self.state, &state::Checkpoint { position, run, inventory, live })?;
         self.checkpointed = Some(now);
@@ -223,6 +224,20 @@ impl Judge {
     fn change_latest(&self, change: impl FnOnce(&mut Latest, &Network)) {
         change(&mut self.latest.write().unwrap_or_else(PoisonError::into_inner), &self.inventory.network);
     }
+}
+
+/// The timeline's memory as it is stored: JSON, deflated.
+fn pack(checkpoint: &Checkpoint) -> std::io::Result<Vec<u8>> {
+    let json = serde_json::to_vec(checkpoint)?;
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&json)?;
+    packed.finish()
+}
+
+fn unpack(packed: &[u8]) -> std::io::Result<Checkpoint> {
+    let mut json = Vec::new();
+    ZlibDecoder::new(packed).read_to_end(&mut json)?;
+    Ok(serde_json::from_slice(&json)?)
 }
 
 #[cfg(test)]

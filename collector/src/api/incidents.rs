@@ -49,7 +49,7 @@ pub(super) struct Incidents {
     params(
         ("from" = Option<Timestamp>, Query, description = "Beginning; 30 days before `to` when missing"),
         ("to" = Option<Timestamp>, Query, description = "End; now when missing"),
-        ("open" = Option<bool>, Query, description = "Only those that last")),
+        ("open" = Option<bool>, Query, description = "Only those that last, whenever they began")),
     responses(
         (status = 200, body = Incidents),
         (status = 400, description = "A parameter is wrong", body = Problem)))]
@@ -60,7 +60,10 @@ pub(super) async fn incidents(
     let period = params.period(station.clock.now(), A_MONTH)?;
     let open = params.take::<bool>("open")?.unwrap_or(false);
     params.done()?;
-    let mut found = station.state.ask(move |conn| state::incidents(conn, period, open, MOST + 1)).await?;
+    let read = station.state.ask(move |conn| {
+        if open { state::open_incidents(conn, MOST + 1) } else { state::incidents(conn, period, MOST + 1) }
+    });
+    let mut found = read.await?;
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);
     let more = found.len() > most;
     found.truncate(most);

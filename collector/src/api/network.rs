@@ -71,7 +71,7 @@ pub(super) async fn network(
         name: network.name.clone(),
         operator: network.operator.clone(),
         as_of: board.as_of,
-        from: last_delivery.map(|_| board.from),
+        from: (board.from < board.as_of).then_some(board.from),
         sites: network.sites.len(),
         states,
         kinds,

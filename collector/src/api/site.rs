@@ -147,10 +147,7 @@ pub(super) async fn site(
     let site = find(&board.inventory.network, &id)?;
     let now = board.as_of;
     let root = site.id.clone();
-    let open = station
-        .state
-        .ask(move |conn| state::incidents(conn, (Timestamp::MIN, Timestamp::MAX), true, i64::MAX))
-        .await?;
+    let open = station.state.ask(|conn| state::open_incidents(conn, i64::MAX)).await?;
     let incident =
         open.into_iter().find(|kept| kept.record.root.id == root.as_str()).map(IncidentShown::from);
     let latest = station.latest();

@@ -22,6 +22,7 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE INDEX deliveries_received ON deliveries (received_at);
 CREATE INDEX deliveries_span ON deliveries (agent, last_at);
+CREATE INDEX deliveries_plan ON deliveries (plan);
 
 -- What the indices in batches mean. No secrets: only what was to be probed.
 CREATE TABLE plans (

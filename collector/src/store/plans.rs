@@ -76,7 +76,8 @@ pub(crate) fn find(
 /// Drops the plans from before `before` that no delivery refers to.
 pub(crate) fn forget(conn: &Connection, before: Timestamp) -> Result<usize, StoreError> {
     Ok(conn.execute(
-        "DELETE FROM plans WHERE made_at < ?1 AND revision NOT IN (SELECT plan FROM deliveries)",
+        "DELETE FROM plans
+         WHERE made_at < ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE plan = plans.revision)",
         [before.as_millis()],
     )?)
 }

@@ -34,5 +34,5 @@ CREATE TABLE checkpoint (
   position INTEGER NOT NULL, -- the journal up to here is in it
   run INTEGER NOT NULL, -- downtimes up to the beginning of this run are in it
   inventory TEXT NOT NULL, -- digest of the inventory that it was judged by
-  live BLOB NOT NULL
+  live BLOB NOT NULL -- the timeline's memory: JSON, deflated (zlib)
 ) STRICT;

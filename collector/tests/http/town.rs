@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use kentongan_collector::{Collector, Config};
+use kentongan_collector::{Collector, Config, Limits, influx::InfluxConfig};
 use kentongan_model::{
     id::Vantage,
     plan::{Plan, PlanRevision},
@@ -71,7 +71,9 @@ pub(crate) struct Town {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: HandClock,
     pub(crate) http: Client,
-    limits: Option<kentongan_collector::Limits>,
+    /// Where measurements are carried, if anywhere.
+    pub(crate) influx: Option<InfluxConfig>,
+    limits: Option<Limits>,
 }
 
 /// A collector that runs.
@@ -85,12 +87,18 @@ pub(crate) struct Running {
 impl Town {
     pub(crate) fn new() -> Town {
         let clock = HandClock::new(at("2026-11-01T00:00:00Z"), at("2026-10-01T00:00:00Z"));
-        let town = Town { dir: tempfile::tempdir().unwrap(), clock, http: Client::new(), limits: None };
+        let town = Town {
+            dir: tempfile::tempdir().unwrap(),
+            clock,
+            http: Client::new(),
+            influx: None,
+            limits: None,
+        };
         std::fs::write(town.inventory(), INVENTORY).unwrap();
         town
     }
 
-    pub(crate) fn with_limits(limits: kentongan_collector::Limits) -> Town {
+    pub(crate) fn with_limits(limits: Limits) -> Town {
         Town { limits: Some(limits), ..Town::new() }
     }
 
@@ -121,7 +129,10 @@ impl Town {
             tokio::time::sleep(Duration::from_millis(20)).await;
             opened = Collector::open(self.config(), Arc::clone(&clock));
         }
-        let collector = opened.unwrap();
+        let mut collector = opened.unwrap();
+        if let Some(influx) = &self.influx {
+            collector = collector.with_influx(influx.clone()).unwrap();
+        }
         let stop = CancellationToken::new();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
