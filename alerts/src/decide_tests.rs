@@ -135,7 +135,7 @@ fn follow(pages: &[Vec<Event>]) -> Vec<Entry> {
         let cursor = store.cursor().unwrap();
         desk.handle(&mut store, &cursor, &entries, morning()).unwrap();
     }
-    let mut log = store.log(usize::MAX).unwrap();
+    let mut log = store.log(usize::MAX, None).unwrap();
     log.reverse();
     log
 }

@@ -49,7 +49,7 @@ use crate::{
     desk::Desk,
     follow::Follower,
     message::Wording,
-    reason::Says,
+    reason::{Says, Topic},
     reply::Action,
     shelf::Shelf,
     store::{Letter, Store},
@@ -178,7 +178,15 @@ pub async fn test(config: &Config, channel: &ChannelName, clock: &dyn Clock) -> 
 /// # Errors
 /// When the database cannot be read.
 pub fn log(database: &Path, limit: usize) -> Result<Vec<Entry>, StoreError> {
-    Store::look(database)?.map_or(Ok(Vec::new()), |store| store.log(limit))
+    Store::look(database)?.map_or(Ok(Vec::new()), |store| store.log(limit, None))
+}
+
+/// The same without mere changes of state, which nobody is ever told of: what a person wants to read first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn log_of_incidents(database: &Path, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    Store::look(database)?.map_or(Ok(Vec::new()), |store| store.log(limit, Some(Topic::SiteState)))
 }
 
 /// What was counted since the database was made.

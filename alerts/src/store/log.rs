@@ -1,7 +1,7 @@
 //! The log: what was told to whom, what was not, and why. Newest first.
 
 use kentongan_model::time::Timestamp;
-use rusqlite::Row;
+use rusqlite::{Row, params};
 
 use super::{Store, StoreError, counted};
 use crate::{
@@ -123,13 +123,14 @@ pub struct Counters {
 }
 
 impl Store {
-    /// The newest entries, `limit` at most.
-    pub(crate) fn log(&self, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    /// The newest entries, `limit` at most; `but` leaves one topic out.
+    pub(crate) fn log(&self, limit: usize, but: Option<Topic>) -> Result<Vec<Entry>, StoreError> {
         let mut statement = self.connection.prepare(
             "select decided_at, event, topic, incident, root, outlet, title, body, fate, reason, settled_at, attempts,
-               trouble from notice order by id desc limit ?1",
+               trouble from notice where topic is not ?2 order by id desc limit ?1",
         )?;
-        let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], read)?;
+        let rows = statement
+            .query_map(params![i64::try_from(limit).unwrap_or(i64::MAX), but.map(Topic::word)], read)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

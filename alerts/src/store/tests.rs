@@ -49,7 +49,7 @@ fn a_full_outbox_gives_up_the_oldest_message_and_withholds_the_end_that_would_fo
     let mut store = small();
     handle(&mut store, [opened(1, outage(1)), resolved(2, mended(1)), opened(3, outage(2))]);
     handle(&mut store, [opened(4, outage(3)), opened(5, outage(4))]);
-    let fates: Vec<Fate> = store.log(9).unwrap().into_iter().rev().map(|entry| entry.fate).collect();
+    let fates: Vec<Fate> = store.log(9, None).unwrap().into_iter().rev().map(|entry| entry.fate).collect();
     assert!(matches!(fates[0], Fate::GivenUp { reason: GaveUp::OutboxFull, .. }), "{fates:?}");
     assert!(
         matches!(fates[2..], [Fate::Queued { .. }, Fate::Queued { .. }, Fate::Queued { .. }]),
@@ -63,7 +63,7 @@ fn a_full_outbox_gives_up_the_oldest_message_and_withholds_the_end_that_would_fo
         &mut store,
         [opened(1, outage(1)), resolved(2, mended(1)), opened(3, outage(2)), opened(4, outage(3))],
     );
-    let ended = store.log(9).unwrap().remove(2);
+    let ended = store.log(9, None).unwrap().remove(2);
     assert_eq!((ended.topic, ended.fate), (Topic::Resolved, Fate::Withheld(Withheld::OpeningNotDelivered)));
 }
 
@@ -79,7 +79,7 @@ fn the_log_keeps_the_newest_lines_what_waits_and_the_beginning_of_what_lasts() {
         }
     }
     store.drop_removed(&[grup()], morning()).unwrap();
-    let log = store.log(99).unwrap();
+    let log = store.log(99, None).unwrap();
     let of = |topic| log.iter().filter(|entry| entry.topic == topic).count();
     assert_eq!(of(Topic::SiteState), 2);
     assert_eq!(log.iter().filter(|entry| entry.incident == Some(1)).count(), 1);

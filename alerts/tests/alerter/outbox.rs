@@ -77,6 +77,7 @@ async fn without_a_channel_everything_is_decided_and_recorded_all_the_same() {
             "5 resolved -: shown in the log, no channel is configured: the fault is over",
         ]
     );
+    assert_eq!(kentongan_alerts::log_of_incidents(&office.database(), 10).unwrap().len(), 4);
     let shown = kentongan_alerts::log(&office.database(), 1).unwrap().remove(0);
     assert_eq!(shown.title.as_deref(), Some("🟢 PULIH: Kecamatan Kutoarjo"));
     assert_eq!(kentongan_alerts::counters(&office.database()).unwrap().withheld, 3);
