@@ -153,6 +153,7 @@ mod tests {
             up_after: 2,
             loss_warn: 20.0,
             rtt_warn_us: Some(1_000),
+            witnesses: Vec::new(),
         }
     }
 

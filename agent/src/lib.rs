@@ -91,7 +91,8 @@ pub async fn run_with<P: Pinger>(
 
     // The uplink ends last: it takes along what the others measured to the end.
     let measured = CancellationToken::new();
-    let delivering = tokio::spawn(uplink.run(measured.clone()));
+    let mut delivering = JoinSet::new();
+    delivering.spawn(uplink.run(measured.clone()));
     let mut ended = Ok(());
     while let Some(one) = measurers.join_next().await {
         if one.is_err() {
@@ -100,7 +101,9 @@ pub async fn run_with<P: Pinger>(
         }
     }
     measured.cancel();
-    delivering.await?;
+    while let Some(one) = delivering.join_next().await {
+        one?;
+    }
     Ok(ended?)
 }
 

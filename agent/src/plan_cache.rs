@@ -6,6 +6,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use kentongan_model::{
@@ -63,6 +64,12 @@ impl LoadedPlan {
         let plan: Plan = serde_json::from_str(json)?;
         check(&plan, own)?;
         Ok(LoadedPlan { revision: PlanRevision::of_json(json), plan })
+    }
+
+    /// How often to deliver; at least a second.
+    #[must_use]
+    pub fn report_interval(&self) -> Duration {
+        Duration::from_millis(self.plan.report_interval_ms.max(1_000))
     }
 }
 

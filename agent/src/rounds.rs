@@ -27,10 +27,6 @@ use crate::{
 /// Between the probes of a round.
 const SPREAD: Duration = Duration::from_millis(30);
 
-/// How often at most the other targets are asked along when one that stood up stops answering: whether it alone is
-/// gone is told by what still answers *after* it fell silent.
-const WITNESS_PAUSE: Duration = Duration::from_secs(10);
-
 /// The task that measures.
 pub(crate) struct Rounds<P> {
     pub(crate) pinger: Arc<P>,
@@ -45,7 +41,6 @@ struct Work {
     schedule: Schedule,
     decisions: Vec<Decision>,
     begun: Vec<Option<Duration>>,
-    witnesses_asked: Option<Duration>,
 }
 
 /// A round that has ended.
@@ -139,7 +134,7 @@ impl<P: Pinger> Rounds<P> {
         work.begun[index] = Some(begun);
         work.schedule.done(index, begun, now, verdict.undecided);
         if class == Class::Failed && matches!(was, Standing::Up | Standing::Degraded) && !verdict.changed {
-            work.ask_witnesses(begun, now);
+            work.ask_witnesses(index, begun, now);
         }
     }
 }
@@ -149,7 +144,7 @@ impl Work {
         let targets = &plan.plan.targets;
         let schedule = Schedule::new(now, targets.iter().map(Rhythm::from));
         let (decisions, begun) = (vec![Decision::default(); targets.len()], vec![None; targets.len()]);
-        Work { schedule, decisions, begun, plan, witnesses_asked: None }
+        Work { schedule, decisions, begun, plan }
     }
 
     fn inherit(&mut self, before: &Work, now: Duration) {
@@ -176,15 +171,11 @@ impl Work {
         self.numbered().find(|(target, _)| *target == sought).map(|(_, index)| index)
     }
 
-    /// Brings forward the rounds of the targets that have not been asked since a target fell silent at `since`.
-    fn ask_witnesses(&mut self, since: Duration, now: Duration) {
-        if self.witnesses_asked.is_some_and(|asked| now.saturating_sub(asked) < WITNESS_PAUSE) {
-            return;
-        }
-        self.witnesses_asked = Some(now);
-        for (index, begun) in self.begun.iter().enumerate() {
-            if begun.is_some_and(|begun| begun < since) {
-                self.schedule.hasten(index, now);
+    /// Brings forward the rounds of a target's witnesses that have not been asked since it fell silent at `since`.
+    fn ask_witnesses(&mut self, index: usize, since: Duration, now: Duration) {
+        for witness in self.plan.plan.targets[index].witnesses.iter().map(|witness| usize::from(*witness)) {
+            if self.begun.get(witness).is_some_and(|begun| begun.is_some_and(|begun| begun < since)) {
+                self.schedule.hasten(witness, now);
             }
         }
     }

@@ -247,6 +247,12 @@ proptest! {
         prop_assert_eq!(rounds, world.measured);
     }
 
+}
+
+proptest! {
+    // Each step looks at every file.
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
     #[test]
     fn a_full_spool_drops_its_oldest_and_the_collector_is_told_how_many(
         steps in prop::collection::vec(

@@ -1,16 +1,15 @@
 //! The collector as the agent sees it: two requests, one for the plan and one for a delivery.
 
-use std::path::PathBuf;
-
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, header::HeaderValue};
-use kentongan_model::{id::Vantage, plan::PlanRevision, secret::Secret};
+use hyper::{Request, header::HeaderValue, http::request::Builder};
+use kentongan_model::{id::Vantage, plan::PlanRevision};
 
 use super::{
     answer::Disposition,
     connection::{AddressError, Answer, CallError, Connection},
 };
+use crate::Config;
 
 /// The longest plan that is read.
 const MAX_PLAN: usize = 16 << 20;
@@ -46,28 +45,25 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(
-        address: &str,
-        ca_file: Option<&PathBuf>,
-        agent: Vantage,
-        token: &Secret,
-    ) -> Result<Self, AddressError> {
-        let connection = Connection::to(address, ca_file)?;
-        let mut authorization =
-            HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-                AddressError::Malformed("(token with characters that no header can carry)".to_owned())
-            })?;
+    pub(super) fn new(config: &Config) -> Result<Self, AddressError> {
+        let connection = Connection::to(&config.collector, config.ca_file.as_ref())?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", config.token.expose()))
+            .map_err(|_| AddressError::Token)?;
         authorization.set_sensitive(true);
-        Ok(Collector { connection, agent, authorization })
+        Ok(Collector { connection, agent: config.agent.clone(), authorization })
     }
 
     /// Asks for the plan, unless it is still `known`.
     pub(super) async fn plan(&mut self, known: Option<PlanRevision>) -> Result<PlanReply, CallError> {
-        let mut request = self.request("GET", "plan");
-        if let Some(known) = known {
-            request = request.header("if-none-match", format!("\"{known}\""));
-        }
-        let answer = self.connection.call(request.body(Full::default())?, MAX_PLAN).await?;
+        let common = self.common("plan");
+        let request = || {
+            let mut request = common("GET");
+            if let Some(known) = known {
+                request = request.header("if-none-match", format!("\"{known}\""));
+            }
+            request.body(Full::default())
+        };
+        let answer = self.connection.call(request, MAX_PLAN).await?;
         match answer.status {
             304 => Ok(PlanReply::Unchanged),
             200 => String::from_utf8(answer.body.to_vec())
@@ -77,22 +73,28 @@ impl Collector {
         }
     }
 
-    /// Sends a delivery.
-    pub(super) async fn deliver(&mut self, delivery: Vec<u8>) -> Result<Reply, CallError> {
-        let request = self
-            .request("POST", "deliveries")
-            .header("content-type", "application/vnd.kentongan.delivery")
-            .body(Full::new(Bytes::from(delivery)))?;
+    /// Sends a delivery, which is wrapped when the connection stands.
+    pub(super) async fn deliver(&mut self, wrap: impl Fn() -> Vec<u8>) -> Result<Reply, CallError> {
+        let common = self.common("deliveries");
+        let request = || {
+            common("POST")
+                .header("content-type", "application/vnd.kentongan.delivery")
+                .body(Full::new(Bytes::from(wrap())))
+        };
         let answer = self.connection.call(request, MAX_REPLY).await?;
         Ok(Reply::of(&answer))
     }
 
-    fn request(&self, method: &str, what: &str) -> hyper::http::request::Builder {
-        Request::builder()
-            .method(method)
-            .uri(format!("/api/v1/agents/{}/{what}", self.agent))
-            .header("authorization", self.authorization.clone())
-            .header("user-agent", concat!("kentongan-agent/", env!("CARGO_PKG_VERSION")))
+    /// What every request for this has in common.
+    fn common(&self, what: &str) -> impl Fn(&str) -> Builder + use<> {
+        let (path, token) = (format!("/api/v1/agents/{}/{what}", self.agent), self.authorization.clone());
+        move |method| {
+            Request::builder()
+                .method(method)
+                .uri(&path)
+                .header("authorization", token.clone())
+                .header("user-agent", concat!("kentongan-agent/", env!("CARGO_PKG_VERSION")))
+        }
     }
 }
 

@@ -36,6 +36,9 @@ pub enum AddressError {
     /// It is no address.
     #[error("the collector's address '{0}' is not like https://collector.example or http://10.0.0.1:8080")]
     Malformed(String),
+    /// The token holds what no header can carry.
+    #[error("the token holds characters that no token has; copy it again")]
+    Token,
     /// The CA file cannot be used.
     #[error("cannot use the CA certificates in {path}: {reason}")]
     CaFile {
@@ -120,9 +123,28 @@ impl Connection {
         Ok(Connection { host, port, tls, base, authority: header, kept: None })
     }
 
-    /// Sends a request for `path` and reads the answer, of at most `limit` bytes.
+    /// Sends what `make` makes and reads the answer, of at most `limit` bytes. `make` is called when the connection
+    /// stands, so that what it says of the time is true.
     pub(super) async fn call(
         &mut self,
+        make: impl Fn() -> Result<Request<Full<Bytes>>, hyper::http::Error>,
+        limit: usize,
+    ) -> Result<Answer, CallError> {
+        if let Some(sender) = self.kept.take().filter(|sender| !sender.is_closed()) {
+            match self.send(sender, make()?, limit).await {
+                // It had been closed at the other end, or its NAT entry had gone: nothing says that it was read.
+                Err(CallError::Broken(_)) => {}
+                answer => return answer,
+            }
+        }
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.connect()).await;
+        let sender = connected.map_err(|_| CallError::Timeout(self.address()))??;
+        self.send(sender, make()?, limit).await
+    }
+
+    async fn send(
+        &mut self,
+        mut sender: SendRequest<Full<Bytes>>,
         mut request: Request<Full<Bytes>>,
         limit: usize,
     ) -> Result<Answer, CallError> {
@@ -131,27 +153,6 @@ impl Connection {
         request.headers_mut().insert("host", self.authority.clone());
         let length = hyper::body::Body::size_hint(request.body()).lower();
         let allowed = REQUEST_TIMEOUT + Duration::from_secs(length / 4096);
-        let kept = self.kept.take().filter(|sender| !sender.is_closed());
-        if let Some(sender) = kept {
-            let repeat = request.clone();
-            match self.send(sender, request, allowed, limit).await {
-                // It had been closed at the other end, or its NAT entry had gone: nothing says that it was read.
-                Err(CallError::Broken(_)) => request = repeat,
-                answer => return answer,
-            }
-        }
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.connect()).await;
-        let sender = connected.map_err(|_| CallError::Timeout(self.address()))??;
-        self.send(sender, request, allowed, limit).await
-    }
-
-    async fn send(
-        &mut self,
-        mut sender: SendRequest<Full<Bytes>>,
-        request: Request<Full<Bytes>>,
-        allowed: Duration,
-        limit: usize,
-    ) -> Result<Answer, CallError> {
         let exchange = async {
             sender.ready().await?;
             let response = sender.send_request(request).await?;

@@ -1,9 +1,9 @@
 //! The uplink: seals reports, delivers them, and fetches the plan. The last step of a measurement at the agent.
 //!
-//! A report is due every report interval (an empty one is a heartbeat), and at once when a target's state has changed.
-//! The present is delivered before the backlog. Nothing leaves the spool before the collector has acknowledged it, or has
-//! said that it will never take it; while it cannot be reached, a report is sealed only when it is tried again.
+//! Nothing leaves the spool before the collector has acknowledged it, or has said that it will never take it. What is
+//! to be done next says [`agenda`]; how long to wait after a failure, [`patience`]; what an answer means, [`answer`].
 
+mod agenda;
 mod answer;
 mod collector;
 mod connection;
@@ -16,10 +16,10 @@ use kentongan_model::{id::Vantage, plan::PlanRevision, time::Clock, wire::Delive
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use agenda::{Agenda, Situation, Step};
 pub use answer::Disposition;
 use collector::{Collector, PlanReply, Reply};
 pub use connection::{AddressError, CallError};
-use patience::Patience;
 
 use crate::{
     Config, chance,
@@ -28,16 +28,6 @@ use crate::{
     spool::BatchName,
 };
 
-/// How often the plan is asked for when nothing says that it has changed.
-const PLAN_INTERVAL: Duration = Duration::from_secs(300);
-/// A plan that could not be followed is not asked for again before this.
-const PLAN_REFUSED_PAUSE: Duration = Duration::from_secs(60);
-/// The first report, if no change is told before.
-const FIRST_REPORT: Duration = Duration::from_secs(3);
-/// Changes of targets that fail together are told together.
-const GATHER: Duration = Duration::from_millis(100);
-/// Between two reports that changes ask for.
-const CHANGE_PAUSE: Duration = Duration::from_secs(1);
 /// How long a stop may take to deliver what there is.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -49,20 +39,7 @@ pub(crate) struct Uplink {
     keeping: Keeping,
     cache: PlanCache,
     plans: watch::Sender<Option<Arc<LoadedPlan>>>,
-    patience: Patience,
-    report_due: Duration,
-    reported: Duration,
-    plan_due: Duration,
-    plan_not_before: Duration,
-}
-
-/// What is to be done now.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    FetchPlan,
-    Report(PlanRevision),
-    Deliver(BatchName),
-    Wait(Duration),
+    agenda: Agenda,
 }
 
 impl Uplink {
@@ -73,23 +50,10 @@ impl Uplink {
         cache: PlanCache,
         plans: watch::Sender<Option<Arc<LoadedPlan>>>,
     ) -> Result<Self, AddressError> {
-        let now = clock.since_boot();
         let own = config.agent.clone();
-        let collector =
-            Collector::new(&config.collector, config.ca_file.as_ref(), own.clone(), &config.token)?;
-        Ok(Uplink {
-            own,
-            collector,
-            clock,
-            keeping,
-            cache,
-            plans,
-            patience: Patience::default(),
-            report_due: now + FIRST_REPORT,
-            reported: Duration::ZERO,
-            plan_due: now,
-            plan_not_before: now,
-        })
+        let collector = Collector::new(config)?;
+        let agenda = Agenda::new(clock.since_boot());
+        Ok(Uplink { own, collector, clock, keeping, cache, plans, agenda })
     }
 
     /// Delivers until told to stop; then seals what there is, delivers what can be delivered quickly, and puts the rest on
@@ -97,15 +61,14 @@ impl Uplink {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let keeping = self.keeping.clone();
         loop {
-            let now = self.clock.since_boot();
             if keeping.changed().now_or_never().is_some() {
-                self.hasten(now);
+                self.agenda.state_changed(self.clock.since_boot());
             }
-            match self.next_step(now) {
+            match self.agenda.next(self.clock.since_boot(), self.situation()) {
                 Step::Wait(wait) => tokio::select! {
                     biased;
                     () = stop.cancelled() => break,
-                    () = keeping.changed() => self.hasten(self.clock.since_boot()),
+                    () = keeping.changed() => self.agenda.state_changed(self.clock.since_boot()),
                     () = tokio::time::sleep(wait) => {}
                 },
                 step => tokio::select! {
@@ -118,36 +81,17 @@ impl Uplink {
         self.end().await;
     }
 
-    fn next_step(&self, now: Duration) -> Step {
-        let plan = self.plans.borrow().as_ref().map(|plan| plan.revision);
-        let permitted = self.patience.permits(now);
-        let plan_due = self.plan_due.max(self.plan_not_before);
-        if permitted && (now >= plan_due || plan.is_none() && now >= self.plan_not_before) {
-            return Step::FetchPlan;
-        }
+    fn situation(&self) -> Situation {
         let spool = self.keeping.spool();
-        let waiting = spool.next();
-        if let Some(plan) = plan.filter(|_| permitted && now >= self.report_due) {
-            // While the collector is away the backlog says that the agent lives; empty reports would say nothing.
-            if waiting.is_none() || spool.has_open_records() {
-                return Step::Report(plan);
-            }
-        }
-        match waiting {
-            Some(batch) if permitted => Step::Deliver(batch),
-            _ => {
-                let next = if plan.is_some() { self.report_due.min(plan_due) } else { plan_due };
-                let next = if waiting.is_some() { self.patience.not_before() } else { next };
-                let until = next.max(self.patience.not_before());
-                Step::Wait(until.saturating_sub(now).max(Duration::from_millis(1)))
-            }
+        Situation {
+            plan: self.revision(),
+            waiting: spool.next().map(|batch| (batch, spool.is_newest(batch))),
+            has_open_records: spool.has_open_records(),
         }
     }
 
-    /// A state has changed: the report is due soon, not at its time.
-    fn hasten(&mut self, now: Duration) {
-        self.report_due = self.report_due.min((now + GATHER).max(self.reported + CHANGE_PAUSE));
-        self.patience.hasten(now);
+    fn revision(&self) -> Option<PlanRevision> {
+        self.plans.borrow().as_ref().map(|plan| plan.revision)
     }
 
     async fn take(&mut self, step: Step) {
@@ -165,9 +109,8 @@ impl Uplink {
             tracing::error!("cannot seal a report: {}", crate::told(&error));
         }
         let interval =
-            self.plans.borrow().as_ref().map_or(1_000, |plan| plan.plan.report_interval_ms.max(1_000));
-        self.reported = Duration::from_millis(now.mono_ms);
-        self.report_due = self.reported + Duration::from_millis(interval);
+            self.plans.borrow().as_ref().map_or(Duration::from_secs(1), |plan| plan.report_interval());
+        self.agenda.reported(Duration::from_millis(now.mono_ms), interval);
     }
 
     async fn deliver(&mut self, batch: BatchName) {
@@ -180,8 +123,8 @@ impl Uplink {
                 return self.failed();
             }
         };
-        let delivery = Delivery::wrap(&self.clock.stamp(), &sealed);
-        match self.collector.deliver(delivery).await {
+        let clock = Arc::clone(&self.clock);
+        match self.collector.deliver(|| Delivery::wrap(&clock.stamp(), &sealed)).await {
             Ok(reply) => self.obey(batch, &reply),
             Err(error) => {
                 self.say_failure(&format!("delivery failed: {}", crate::told(&error)));
@@ -191,20 +134,16 @@ impl Uplink {
     }
 
     fn obey(&mut self, batch: BatchName, reply: &Reply) {
-        let BatchName { sequence, .. } = batch;
-        let Reply { status, said, .. } = reply;
+        let now = self.clock.since_boot();
+        let (sequence, Reply { status, said, .. }) = (batch.sequence, reply);
         match reply.disposition {
             Disposition::Delivered => {
                 self.keeping.spool().acknowledge(batch);
-                if self.patience.is_tried() {
-                    tracing::info!(
-                        waiting = self.keeping.spool().waiting(),
-                        "the collector takes deliveries again"
-                    );
-                    // The present goes before the backlog.
-                    self.report_due = self.clock.since_boot();
+                if self.agenda.patience.is_tried() {
+                    let waiting = self.keeping.spool().waiting();
+                    tracing::info!(waiting, "the collector takes deliveries again");
                 }
-                self.patience.succeeded();
+                self.agenda.delivered(now);
             }
             Disposition::Refused => {
                 tracing::error!(
@@ -213,76 +152,67 @@ impl Uplink {
                     "the collector refuses a batch for good; it is dropped: {said}"
                 );
                 self.keeping.spool().refuse(batch);
-                self.patience.succeeded();
+                self.agenda.delivered(now);
             }
             Disposition::Clash => {
                 tracing::error!(
                     sequence,
-                    "the collector has another batch of this name; it goes on under a new series"
+                    "the collector has another batch of this name; it gets a new series: {said}"
                 );
                 self.rename(batch);
-            }
-            Disposition::Unwelcome => {
-                self.say_failure(&format!(
-                    "the collector does not accept the token of agent '{}' (status {status}); \
-                     get one with `kentongan agent add {}` and put it into the agent's configuration",
-                    self.own, self.own
-                ));
                 self.failed();
             }
-            Disposition::Wait(wait) => {
-                self.say_failure(&format!("the collector asks to wait {wait:?} (status {status})"));
-                self.patience.told_to_wait(self.clock.since_boot(), wait);
-                self.retreat();
-            }
-            Disposition::Retry => {
-                self.say_failure(&format!("the collector answers {status}: {said}"));
-                self.failed();
-            }
+            Disposition::Unwelcome | Disposition::Wait(_) | Disposition::Retry => self.put_off(reply),
         }
-        let known = self.plans.borrow().as_ref().map(|plan| plan.revision);
+        let known = self.revision();
         if reply.plan.is_some_and(|told| Some(told) != known) {
-            self.plan_due = self.clock.since_boot();
+            self.agenda.plan_is_outdated(now);
         }
     }
 
-    fn rename(&mut self, batch: BatchName) {
-        let Some(plan) = self.plans.borrow().as_ref().map(|plan| plan.revision) else { return self.failed() };
-        let renamed = self.keeping.spool().rename(batch, plan, &self.clock.stamp());
-        if let Err(error) = renamed {
-            tracing::error!("cannot rename a batch: {}", crate::told(&error));
+    /// The collector does not do now what it was asked to.
+    fn put_off(&mut self, reply: &Reply) {
+        let Reply { status, said, .. } = reply;
+        match reply.disposition {
+            Disposition::Unwelcome => self.say_failure(&format!(
+                "the collector does not accept the token of agent '{own}' (status {status}); \
+                 get one with `kentongan agent add {own}` and put it into the agent's configuration",
+                own = self.own
+            )),
+            _ => self.say_failure(&format!("the collector answers {status}: {said}")),
+        }
+        if let Disposition::Wait(wait) = reply.disposition {
+            self.agenda.patience.told_to_wait(self.clock.since_boot(), wait);
+            self.retreat();
+        } else {
             self.failed();
         }
     }
 
+    fn rename(&mut self, batch: BatchName) {
+        let Some(plan) = self.revision() else { return };
+        let renamed = self.keeping.spool().rename(batch, plan, &self.clock.stamp());
+        if let Err(error) = renamed {
+            tracing::error!("cannot rename a batch: {}", crate::told(&error));
+        }
+    }
+
     async fn fetch_plan(&mut self) {
-        let known = self.plans.borrow().as_ref().map(|plan| plan.revision);
-        let reply = self.collector.plan(known).await;
+        let reply = self.collector.plan(self.revision()).await;
         let now = self.clock.since_boot();
         match reply {
-            Ok(PlanReply::Unchanged) => self.plan_due = now + PLAN_INTERVAL,
-            Ok(PlanReply::Plan(json)) => {
-                self.plan_due = now + PLAN_INTERVAL;
-                self.adopt(&json, now);
+            Ok(PlanReply::Unchanged) => self.agenda.plan_is_known(now, None),
+            Ok(PlanReply::Plan(json)) => self.adopt(&json, now),
+            // What is measured under the known plan can be delivered all the same.
+            Ok(PlanReply::Failed(reply)) if self.revision().is_some() => {
+                tracing::warn!(
+                    status = reply.status,
+                    "the collector gives no plan; the known one holds: {}",
+                    reply.said
+                );
+                self.agenda.plan_is_withheld(now);
             }
-            Ok(PlanReply::Failed(reply)) => {
-                self.plan_not_before = now + PLAN_REFUSED_PAUSE.min(Duration::from_secs(5));
-                match reply.disposition {
-                    Disposition::Unwelcome => self.say_failure(&format!(
-                        "the collector does not accept the token of agent '{}' (status {}); \
-                         get one with `kentongan agent add {}`",
-                        self.own, reply.status, self.own
-                    )),
-                    _ => self.say_failure(&format!(
-                        "no plan: the collector answers {}: {}",
-                        reply.status, reply.said
-                    )),
-                }
-                match reply.disposition {
-                    Disposition::Wait(wait) => self.patience.told_to_wait(now, wait),
-                    _ => self.failed(),
-                }
-            }
+            Ok(PlanReply::Failed(reply)) => self.put_off(&reply),
             Err(error) => {
                 self.say_failure(&format!("no plan: {}", crate::told(&error)));
                 self.failed();
@@ -293,24 +223,23 @@ impl Uplink {
     fn adopt(&mut self, json: &str, now: Duration) {
         match LoadedPlan::read(json, &self.own) {
             Ok(plan) => {
-                tracing::info!(revision = %plan.revision, targets = plan.plan.targets.len(),
-                    devices = plan.plan.devices.len(), "new plan");
+                let (targets, devices) = (plan.plan.targets.len(), plan.plan.devices.len());
+                tracing::info!(revision = %plan.revision, targets, devices, "new plan");
                 if let Err(error) = self.cache.store(json) {
                     tracing::error!("cannot keep the plan: {error}; a restart will need the collector");
                 }
-                let interval = Duration::from_millis(plan.plan.report_interval_ms.max(1_000));
-                self.report_due = self.report_due.min(self.reported.max(now) + interval);
+                self.agenda.plan_is_known(now, Some(plan.report_interval()));
                 self.plans.send_replace(Some(Arc::new(plan)));
             }
             Err(error) => {
                 tracing::error!("{}", crate::told(&error));
-                self.plan_not_before = now + PLAN_REFUSED_PAUSE;
+                self.agenda.plan_is_withheld(now);
             }
         }
     }
 
     fn failed(&mut self) {
-        self.patience.failed(self.clock.since_boot(), chance::jitter);
+        self.agenda.patience.failed(self.clock.since_boot(), chance::jitter);
         self.retreat();
     }
 
@@ -322,7 +251,7 @@ impl Uplink {
 
     /// Says why deliveries fail, loudly when they begin to.
     fn say_failure(&self, what: &str) {
-        if self.patience.is_tried() {
+        if self.agenda.patience.is_tried() {
             tracing::debug!("{what}");
         } else {
             tracing::warn!("{what}; what is measured is kept and delivered later");
@@ -330,22 +259,20 @@ impl Uplink {
     }
 
     async fn end(&mut self) {
-        let plan = self.plans.borrow().as_ref().map(|plan| plan.revision);
-        if let Some(plan) = plan.filter(|_| self.keeping.spool().has_open_records()) {
+        if let Some(plan) = self.revision().filter(|_| self.keeping.spool().has_open_records()) {
             self.report(plan);
         }
-        if !self.patience.is_tried() {
-            let all = async {
-                while !self.patience.is_tried() {
-                    let next = self.keeping.spool().next();
-                    let Some(batch) = next else { break };
-                    self.deliver(batch).await;
-                }
-            };
-            let _ = tokio::time::timeout(LAST_WORDS, all).await;
-        }
+        let all = async {
+            while !self.agenda.patience.is_tried() {
+                let next = self.keeping.spool().next();
+                let Some(batch) = next else { break };
+                self.deliver(batch).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, all).await;
         self.retreat();
+        let waiting = self.keeping.spool().waiting();
         let losses = self.keeping.spool().losses();
-        tracing::info!(waiting = self.keeping.spool().waiting(), ?losses, "stopped");
+        tracing::info!(waiting, ?losses, "stopped");
     }
 }

@@ -21,10 +21,6 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn permits(&self, now: Duration) -> bool {
-        now >= self.not_before
-    }
-
     pub(super) fn not_before(&self) -> Duration {
         self.not_before
     }
@@ -68,7 +64,7 @@ mod tests {
     #[test]
     fn the_wait_doubles_to_a_minute_and_is_forgotten_after_a_success() {
         let mut patience = Patience::default();
-        assert!(patience.permits(seconds(0)));
+        assert_eq!(patience.not_before(), seconds(0));
         let mut now = seconds(100);
         for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
             patience.failed(now, |wait| wait);
@@ -76,7 +72,7 @@ mod tests {
             now = patience.not_before();
         }
         patience.succeeded();
-        assert!(!patience.is_tried() && patience.permits(seconds(0)));
+        assert!(!patience.is_tried() && patience.not_before() == seconds(0));
     }
 
     #[test]
@@ -88,7 +84,7 @@ mod tests {
         patience.hasten(seconds(102));
         assert_eq!(patience.not_before(), seconds(105));
         patience.hasten(seconds(130));
-        assert!(patience.permits(seconds(130)));
+        assert!(patience.not_before() <= seconds(130));
         patience.told_to_wait(seconds(130), seconds(300));
         patience.hasten(seconds(200));
         assert_eq!(patience.not_before(), seconds(430));

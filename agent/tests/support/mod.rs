@@ -202,6 +202,7 @@ pub fn target(subject: &str, address: &str) -> PlannedTarget {
         up_after: 2,
         loss_warn: 20.0,
         rtt_warn_us: None,
+        witnesses: Vec::new(),
     }
 }
 

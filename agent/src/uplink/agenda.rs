@@ -1,0 +1,217 @@
+//! What the uplink does next, and when. Pure: times since boot are arguments.
+//!
+//! A report is due every report interval, and at once when a state has changed; the present goes before the plan's
+//! renewal, and that before the backlog. While the collector is away nothing is due before [`Patience`] permits it.
+
+use std::time::Duration;
+
+use kentongan_model::plan::PlanRevision;
+
+use super::patience::Patience;
+use crate::spool::BatchName;
+
+/// How often the plan is asked for when nothing says that it has changed.
+const PLAN_INTERVAL: Duration = Duration::from_secs(300);
+/// A plan that was not to be had, or could not be followed, is not asked for again before this.
+const PLAN_PAUSE: Duration = Duration::from_secs(60);
+/// The first report, if no change is told before.
+const FIRST_REPORT: Duration = Duration::from_secs(3);
+/// Changes of targets that fail together are told together.
+const GATHER: Duration = Duration::from_millis(100);
+/// Between two reports that changes ask for.
+const CHANGE_PAUSE: Duration = Duration::from_secs(1);
+/// Between two deliveries of the backlog: less than the five a second that a collector takes for long.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(300);
+
+/// What is to be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    FetchPlan,
+    Report(PlanRevision),
+    Deliver(BatchName),
+    Wait(Duration),
+}
+
+/// What the spool and the plan are like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Situation {
+    pub(super) plan: Option<PlanRevision>,
+    /// The batch to send next, and whether it is the newest.
+    pub(super) waiting: Option<(BatchName, bool)>,
+    /// Whether anything has been measured that is in no batch yet.
+    pub(super) has_open_records: bool,
+}
+
+/// When what is due.
+#[derive(Debug, Clone)]
+pub(super) struct Agenda {
+    pub(super) patience: Patience,
+    report_due: Duration,
+    reported: Duration,
+    plan_due: Duration,
+    backlog_due: Duration,
+}
+
+impl Agenda {
+    pub(super) fn new(now: Duration) -> Self {
+        Agenda {
+            patience: Patience::default(),
+            report_due: now + FIRST_REPORT,
+            reported: Duration::ZERO,
+            plan_due: now,
+            backlog_due: now,
+        }
+    }
+
+    pub(super) fn next(&self, now: Duration, situation: Situation) -> Step {
+        let Situation { plan, waiting, has_open_records } = situation;
+        let not_before = self.patience.not_before();
+        if now < not_before {
+            return Step::Wait(not_before - now);
+        }
+        let Some(plan) = plan else {
+            return if now >= self.plan_due { Step::FetchPlan } else { Step::Wait(self.plan_due - now) };
+        };
+        // While the collector is away the backlog says that the agent lives; empty reports would say nothing.
+        let is_worth_it = waiting.is_none() || has_open_records;
+        match waiting {
+            _ if now >= self.report_due && is_worth_it => Step::Report(plan),
+            Some((newest, true)) => Step::Deliver(newest),
+            _ if now >= self.plan_due => Step::FetchPlan,
+            Some((batch, false)) if now >= self.backlog_due => Step::Deliver(batch),
+            Some(_) => Step::Wait(self.backlog_due - now),
+            None => Step::Wait(self.report_due.min(self.plan_due) - now),
+        }
+    }
+
+    /// A state has changed: the report is due soon, not at its time.
+    pub(super) fn state_changed(&mut self, now: Duration) {
+        self.report_due = self.report_due.min((now + GATHER).max(self.reported + CHANGE_PAUSE));
+        self.patience.hasten(now);
+    }
+
+    pub(super) fn reported(&mut self, now: Duration, interval: Duration) {
+        (self.reported, self.report_due) = (now, now + interval);
+    }
+
+    /// The collector has taken, or refused for good, what it was sent.
+    pub(super) fn delivered(&mut self, now: Duration) {
+        if self.patience.is_tried() {
+            // The present goes before the backlog.
+            self.report_due = now;
+        }
+        self.patience.succeeded();
+        self.backlog_due = now + BACKLOG_PAUSE;
+    }
+
+    /// The collector says that it has another plan. One that was not to be had is not asked for at once all the same.
+    pub(super) fn plan_is_outdated(&mut self, now: Duration) {
+        if self.plan_due.saturating_sub(now) > PLAN_PAUSE {
+            self.plan_due = now;
+        }
+    }
+
+    /// The plan is the newest there is. A shorter report interval holds at once.
+    pub(super) fn plan_is_known(&mut self, now: Duration, interval: Option<Duration>) {
+        self.plan_due = now + PLAN_INTERVAL;
+        if let Some(interval) = interval {
+            self.report_due = self.report_due.min(self.reported.max(now) + interval);
+        }
+    }
+
+    /// The plan was not to be had, though the collector answers, or could not be followed.
+    pub(super) fn plan_is_withheld(&mut self, now: Duration) {
+        self.plan_due = now + PLAN_PAUSE;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: PlanRevision = PlanRevision(7);
+
+    fn at(ms: u64) -> Duration {
+        Duration::from_secs(1_000) + Duration::from_millis(ms)
+    }
+
+    fn batch(order: u64) -> BatchName {
+        BatchName { order, series: 1, sequence: order }
+    }
+
+    fn calm() -> Situation {
+        Situation { plan: Some(PLAN), waiting: None, has_open_records: true }
+    }
+
+    /// An agenda that has just fetched its plan and reported at 0.
+    fn running() -> Agenda {
+        let mut agenda = Agenda::new(at(0));
+        agenda.plan_is_known(at(0), None);
+        agenda.reported(at(0), Duration::from_secs(30));
+        agenda
+    }
+
+    #[test]
+    fn without_a_plan_nothing_but_the_plan_is_asked_for() {
+        let mut agenda = Agenda::new(at(0));
+        let nothing = Situation { plan: None, waiting: Some((batch(1), true)), has_open_records: true };
+        assert_eq!(agenda.next(at(0), nothing), Step::FetchPlan);
+        agenda.plan_is_withheld(at(0));
+        assert_eq!(agenda.next(at(10_000), nothing), Step::Wait(Duration::from_secs(50)));
+    }
+
+    #[test]
+    fn a_report_is_due_at_its_interval_and_soon_after_a_change_but_not_more_than_once_a_second() {
+        let mut agenda = running();
+        assert_eq!(agenda.next(at(10_000), calm()), Step::Wait(Duration::from_secs(20)));
+        assert_eq!(agenda.next(at(30_000), calm()), Step::Report(PLAN));
+        agenda.state_changed(at(10_000));
+        assert_eq!(agenda.next(at(10_000), calm()), Step::Wait(GATHER));
+        assert_eq!(agenda.next(at(10_100), calm()), Step::Report(PLAN));
+        agenda.reported(at(10_100), Duration::from_secs(30));
+        agenda.state_changed(at(10_200));
+        assert_eq!(agenda.next(at(10_300), calm()), Step::Wait(Duration::from_millis(800)));
+    }
+
+    #[test]
+    fn the_present_goes_before_the_plan_and_the_plan_before_the_backlog() {
+        let mut agenda = running();
+        agenda.plan_is_outdated(at(100));
+        let waiting = |waiting| Situation { waiting: Some(waiting), ..calm() };
+        assert_eq!(agenda.next(at(100), waiting((batch(9), true))), Step::Deliver(batch(9)));
+        assert_eq!(agenda.next(at(100), waiting((batch(1), false))), Step::FetchPlan);
+        agenda.plan_is_known(at(100), None);
+        agenda.delivered(at(100));
+        assert_eq!(agenda.next(at(100), waiting((batch(1), false))), Step::Wait(BACKLOG_PAUSE));
+        assert_eq!(agenda.next(at(400), waiting((batch(1), false))), Step::Deliver(batch(1)));
+    }
+
+    #[test]
+    fn while_the_collector_is_away_reports_are_sealed_only_when_it_is_tried_and_the_present_is_sent_when_it_is_back()
+     {
+        let mut agenda = running();
+        let backlog = Situation { waiting: Some((batch(1), true)), ..calm() };
+        agenda.patience.failed(at(29_000), |wait| wait * 4);
+        assert_eq!(agenda.next(at(31_000), backlog), Step::Wait(Duration::from_secs(2)));
+        assert_eq!(agenda.next(at(33_000), backlog), Step::Report(PLAN));
+        agenda.reported(at(33_000), Duration::from_secs(30));
+        assert_eq!(agenda.next(at(33_000), backlog), Step::Deliver(batch(1)));
+        agenda.delivered(at(33_100));
+        assert_eq!(agenda.next(at(33_100), calm()), Step::Report(PLAN));
+        // Nothing measured and something waiting: an empty report would say nothing.
+        let nothing_new = Situation { has_open_records: false, ..backlog };
+        assert_eq!(agenda.next(at(33_100), nothing_new), Step::Deliver(batch(1)));
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_followed_is_not_asked_for_at_every_delivery() {
+        let mut agenda = running();
+        agenda.plan_is_withheld(at(0));
+        agenda.plan_is_outdated(at(1_000));
+        assert_eq!(agenda.next(at(1_000), calm()), Step::Wait(Duration::from_secs(29)));
+        agenda.plan_is_known(at(1_000), Some(Duration::from_secs(5)));
+        assert_eq!(agenda.next(at(1_000), calm()), Step::Wait(Duration::from_secs(5)));
+        agenda.plan_is_outdated(at(2_000));
+        assert_eq!(agenda.next(at(2_000), calm()), Step::FetchPlan);
+    }
+}
