@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::span::{Span, plus};
 
-/// Boot times that one site may tell. Seconds-old clocks make them jitter, so there can be many; at the limit the two
-/// that are closest to each other become one (the earlier goes), which is counted.
+/// Boot times that are held of one site, live. What is computed from sysUpTime jitters, so there can be many; at the
+/// limit the two that are closest to each other become one (the earlier goes), which is counted.
 const MAX_BOOTS: usize = 256;
 
 /// What was observed of the boots of one site's gateway and agent: boot time, and when it was last told.
@@ -27,9 +27,6 @@ impl Boots {
     pub(crate) fn note(&mut self, boot_at: Timestamp, seen_at: Timestamp) -> Option<Timestamp> {
         let before = self.told.get(&boot_at).copied();
         self.told.insert(boot_at, before.map_or(seen_at, |before| before.max(seen_at)));
-        if self.told.len() > MAX_BOOTS {
-            self.merge();
-        }
         before
     }
 
@@ -45,6 +42,13 @@ impl Boots {
         }
         let mut within = self.told.range(boots.from..boots.to).rev();
         within.find(|(_, seen)| **seen >= after).map(|(boot, _)| *boot)
+    }
+
+    /// Keeps no more than [`MAX_BOOTS`]: for who goes on for months.
+    pub(crate) fn trim(&mut self) {
+        while self.told.len() > MAX_BOOTS {
+            self.merge();
+        }
     }
 
     fn merge(&mut self) {
@@ -142,6 +146,7 @@ mod tests {
         boots.note(at(0), at(1));
         for k in 0..10_000 {
             boots.note(Timestamp::from_millis(9_000_000 + k * 37 % 1009), at(9_000 + k));
+            boots.trim();
         }
         assert!(boots.told.len() <= MAX_BOOTS && boots.merged > 0);
         assert_eq!(boots.latest(Span::new(Timestamp::MIN, at(5)), at(1)), Some(at(0)), "a real boot stays");

@@ -1,10 +1,10 @@
 //! Observations in; states, uptime and incidents out. Pure: no clock, no I/O but the reader that a replay is given.
 //!
-//! The way of a measurement through this crate: a round becomes a [sample](round), folded by the automaton of its
-//! [evidence]; deliveries pass [heartbeat] first. All changes of all evidence are the [facts]; [graph] tells who is
-//! connected, [judge](mod@judge) applies the rules of `docs/domain.md`, [correlation] mends what staggered probes tear
-//! apart, [incident] and [cause] read off what is told. [`replay`] does so for a log, [`Live`] batch by batch; both end
-//! in the same [`Judgement`].
+//! The way of a measurement through this crate: a round becomes a sample (`round`), folded by the automaton of its
+//! `evidence`; deliveries pass `heartbeat` first. All changes of all evidence are the `facts`; `graph` tells who is
+//! connected, `judge` applies the rules of `docs/domain.md`, `correlation` mends what staggered probes tear apart,
+//! `incident` and `cause` read off what is told. [`replay`] does so for a log, [`Live`] batch by batch; both end in the
+//! same [`Judgement`].
 
 mod blind;
 mod bridge;
@@ -23,6 +23,7 @@ mod judgement;
 mod links;
 mod live;
 mod maintenance;
+mod place;
 mod places;
 pub mod replay;
 mod round;

@@ -14,8 +14,9 @@ use kentongan_model::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Counters, Live, Noted,
+    Counters, Live,
     links::LinkMemory,
+    noted::Noted,
     series::{Kept, Series},
 };
 use crate::{
@@ -55,6 +56,8 @@ enum SavedNote {
 pub struct Checkpoint {
     from: Option<Timestamp>,
     judged_until: Timestamp,
+    #[serde(default)]
+    horizon: Timestamp,
     series: Vec<(Vantage, Name, Series)>,
     boots: Vec<(SiteId, Boots)>,
     links: Vec<SavedLink>,
@@ -83,6 +86,7 @@ impl Live {
         Checkpoint {
             from: self.from,
             judged_until: self.judged.until,
+            horizon: self.horizon,
             series: series.collect(),
             boots: self.boots.iter().enumerate().map(|(site, boots)| (id(site), boots.clone())).collect(),
             links: links.collect(),
@@ -99,6 +103,7 @@ impl Live {
         let mut live = Live::new(network);
         live.from = checkpoint.from;
         live.judged.until = checkpoint.judged_until;
+        live.horizon = checkpoint.horizon;
         live.downtimes = checkpoint.downtimes;
         live.counters = checkpoint.counters;
         for (vantage, name, series) in checkpoint.series {

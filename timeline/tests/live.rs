@@ -1,0 +1,130 @@
+//! What the live timeline adds to the contract: limits, edited inventories, the moment at which an incident is told.
+
+use kentongan_model::{
+    inventory::Network,
+    observation::{Observation, Round},
+    state::State,
+    time::Timestamp,
+};
+use kentongan_timeline::{Live, RETENTION_DAYS, SiteJudgement};
+
+const HOUR: i64 = 3_600_000;
+const START: i64 = 1_793_491_200_000;
+
+fn network(sites: &str) -> Network {
+    let text = format!("[network]\nname = \"Uji\"\n\n[defaults]\ninterval = \"1h\"\n{sites}");
+    Network::parse(&text).unwrap()
+}
+
+const NOC: &str = "[[site]]\nid = \"noc\"\nname = \"N\"\nkind = \"backbone\"\naddress = \"10.0.0.1\"\n";
+const DESA: &str =
+    "[[site]]\nid = \"desa\"\nname = \"D\"\nkind = \"desa\"\nupstream = [\"noc\"]\naddress = \"10.0.0.2\"\n";
+
+fn round(ms: i64, site: &str, answered: bool) -> Observation {
+    Observation::Round(Round {
+        at: Timestamp::from_millis(START + ms),
+        vantage: "core".parse().unwrap(),
+        target: format!("{site}/gateway").parse().unwrap(),
+        sent: 1,
+        rtts_us: if answered { vec![900] } else { vec![] },
+    })
+}
+
+fn states(site: &SiteJudgement) -> Vec<(State, i64)> {
+    site.timeline
+        .iter()
+        .map(|interval| (interval.state, (interval.from.as_millis() - START) / HOUR))
+        .collect()
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(START + ms)
+}
+
+#[test]
+fn a_round_that_is_older_than_what_is_kept_is_counted_and_changes_nothing() {
+    let mut live = Live::new(&network(NOC));
+    for minute in (0..3000).filter(|minute| *minute != 5) {
+        live.observe(&round(minute * 60_000, "noc", true));
+    }
+    let before = live.judge(at(3000 * 60_000)).clone();
+    live.observe(&round(5 * 60_000, "noc", false));
+    assert_eq!(live.counters().too_late, 1);
+    assert_eq!(*live.judge(at(3000 * 60_000)), before);
+    live.observe(&round(2999 * 60_000 - 1, "noc", false));
+    assert_eq!(live.counters().too_late, 1, "this one is late, but not too late");
+}
+
+#[test]
+fn an_edited_inventory_drops_what_it_no_longer_has_and_keeps_the_rest() {
+    let both = network(&format!("{NOC}{DESA}"));
+    let mut live = Live::new(&both);
+    for hour in 0..4 {
+        live.observe(&round(hour * HOUR, "noc", true));
+        live.observe(&round(hour * HOUR, "desa", true));
+    }
+    live.judge(at(4 * HOUR));
+    let mut live = live.with_inventory(&network(NOC));
+    let judged = live.judge(at(4 * HOUR));
+    assert_eq!(judged.sites.len(), 1);
+    assert_eq!(states(&judged.sites[0]), [(State::Up, 0)]);
+    live.observe(&round(HOUR, "desa", true));
+    assert_eq!(live.counters().unknown, 1);
+    let mut live = live.with_inventory(&both);
+    assert_eq!(states(&live.judge(at(4 * HOUR)).sites[0]), [(State::Unknown, 0)], "desa begins anew");
+}
+
+#[test]
+fn what_lies_behind_the_retention_is_forgotten_but_an_open_incident_keeps_its_beginning() {
+    let network = network(&format!("{NOC}{DESA}"));
+    for fault in [false, true] {
+        let mut live = Live::new(&network);
+        let days = RETENTION_DAYS + 20;
+        for hour in 0..days * 24 {
+            live.observe(&round(hour * HOUR, "noc", true));
+            live.observe(&round(hour * HOUR + 1, "desa", !fault || hour < 48));
+            if hour % 24 == 23 {
+                live.judge(at(hour * HOUR + 2));
+            }
+        }
+        let now = at(days * 24 * HOUR);
+        let judged = live.judge(now).clone();
+        let oldest = (judged.from.as_millis() - START) / HOUR / 24;
+        if fault {
+            assert_eq!(judged.incidents[0].started_at, at(48 * HOUR + 1));
+            assert!(oldest <= 2, "kept from the day before the incident on, not from day {oldest}");
+        } else {
+            assert!((19..=21).contains(&oldest), "forgotten until day {oldest}");
+            assert_eq!(judged.sites[1].timeline.len(), 1, "the state at the cut is still known");
+        }
+        live.observe(&round(-HOUR, "noc", true));
+        assert_eq!(live.counters().too_late, 1, "nothing comes in behind the retention");
+    }
+}
+
+#[test]
+fn an_incident_is_told_when_an_answer_from_above_is_newer_and_after_ten_seconds_anyway() {
+    let fast =
+        Network::parse(&format!("[network]\nname = \"Uji\"\n\n[defaults]\ninterval = \"10s\"\n{NOC}{DESA}"))
+            .unwrap();
+    // desa falls at 40 s and is confirmed at 60 s; the last answer of noc is at 35 s, or comes at 62 s.
+    for (answer, told) in [(None, 70_000), (Some(62_000), 62_000), (Some(45_000), 60_000)] {
+        let mut live = Live::new(&fast);
+        for k in 0..4 {
+            live.observe(&round(k * 10_000 + 5_000, "noc", true));
+            live.observe(&round(k * 10_000, "desa", true));
+        }
+        for k in 4..7 {
+            live.observe(&round(k * 10_000, "desa", false));
+        }
+        if let Some(ms) = answer {
+            live.observe(&round(ms, "noc", true));
+        }
+        let untold = live.judge(at(told - 1)).incidents.first().map(|incident| incident.told_at);
+        assert!(untold.is_none_or(|told_at| told_at.is_none()), "{answer:?}");
+        let judged = live.judge(at(told + 1));
+        assert_eq!(judged.incidents[0].started_at, at(40_000));
+        assert_eq!(judged.incidents[0].confirmed_at, at(60_000));
+        assert_eq!(judged.incidents[0].told_at, Some(at(told)), "{answer:?}");
+    }
+}
