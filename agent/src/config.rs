@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_in_the_docs_is_a_configuration() {
+        let docs = include_str!("../../docs/agent.md");
+        let sample = docs.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let config = parse(sample).unwrap();
+        assert_eq!(config.state_dir, default_state_dir());
+        parse(&sample.replace("# ca_file", "ca_file")).unwrap();
+    }
+
+    #[test]
     fn a_wrong_file_is_told_with_line_and_remedy() {
         let lines = "agent = \"kec-a\"\ncollector = \"https://k.example\"\n";
         for (rest, told) in [
