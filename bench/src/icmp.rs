@@ -104,6 +104,7 @@ impl Icmp {
                 up_after: 2,
                 loss_warn: 20.0,
                 rtt_warn_us: None,
+                witnesses: Vec::new(),
             })
         };
         Ok(Plan {

@@ -210,3 +210,19 @@ fn what_does_not_fit_into_a_plan_is_counted() {
     assert_eq!(plans.left_out(&Vantage::Core), 5);
     assert_eq!(plans.left_out(&"d1".parse().unwrap()), 0);
 }
+
+#[test]
+fn the_gateways_of_the_upstreams_are_witnesses_for_what_hangs_below() {
+    let network = Network::parse(
+        "[network]\nname = \"Uji\"\n[core]\nreferences = [\"192.168.88.1\"]\n\
+         [[site]]\nid = \"desa\"\nname = \"Desa\"\nkind = \"desa\"\nupstream = [\"kec-a\", \"kec-b\"]\naddress = \"10.0.0.4\"\n\
+         [[site]]\nid = \"kec-a\"\nname = \"A\"\nkind = \"kecamatan\"\nupstream = [\"noc\"]\naddress = \"10.0.0.2\"\n\
+         [[site]]\nid = \"kec-b\"\nname = \"B\"\nkind = \"kecamatan\"\nupstream = [\"noc\"]\naddress = \"10.0.0.3\"\n\
+         [[site]]\nid = \"noc\"\nname = \"NOC\"\nkind = \"backbone\"\naddress = \"10.0.0.1\"\n",
+    )
+    .unwrap();
+    let plan = plan_for(&network, &Vantage::Core, &no_secrets);
+    assert_eq!(told(&plan), "core: reference/192.168.88.1 desa kec-a kec-b noc");
+    let witnesses: Vec<_> = plan.targets.iter().map(|target| target.witnesses.clone()).collect();
+    assert_eq!(witnesses, [vec![], vec![2, 3], vec![4], vec![4], vec![]]);
+}

@@ -96,11 +96,14 @@ impl<'n> Plans<'n> {
             .map(|address| planned_target(Subject::Reference(*address), *address, &self.network.defaults));
         let nothing = Work::default();
         let work = self.work_of(vantage).unwrap_or(&nothing);
-        let pings = work
-            .pings
-            .iter()
-            .map(|at| self.target(*at))
-            .map(|(site, target)| planned_target(subject(site, target), target.address, &site.settings));
+        let gateways = gateway_numbers(work, references.len());
+        let pings = work.pings.iter().map(|at| {
+            let (site, target) = self.target(*at);
+            let upstreams = site.upstream.iter().filter_map(|id| self.network.sites.position(id));
+            let witnesses = upstreams.filter_map(|upstream| gateways.get(&upstream).copied()).collect();
+            let planned = planned_target(subject(site, target), target.address, &site.settings);
+            PlannedTarget { witnesses, ..planned }
+        });
         let polls = work.polls.iter().filter_map(|at| {
             let (site, target) = self.target(*at);
             let access = secrets(target.snmp.as_ref()?)?;
@@ -140,6 +143,13 @@ impl<'n> Plans<'n> {
         let site = &self.network.sites[site];
         (site, &site.targets[target])
     }
+}
+
+/// Which target of the plan the gateway of each site is, after the references.
+fn gateway_numbers(work: &Work, references: usize) -> BTreeMap<usize, u16> {
+    let numbered = work.pings.iter().enumerate().take(MAX_PLANNED.saturating_sub(references));
+    let gateways = numbered.filter(|(_, (_, target))| *target == 0);
+    gateways.filter_map(|(n, (site, _))| Some((*site, u16::try_from(references + n).ok()?))).collect()
 }
 
 /// For each site the nearest agents on its upstream paths, and the core where a path has none.
@@ -233,6 +243,7 @@ fn planned_target(subject: Subject, address: IpAddr, settings: &Settings) -> Pla
         up_after: settings.up_after,
         loss_warn: settings.loss_warn,
         rtt_warn_us: settings.rtt_warn.map(|rtt| ms(rtt).saturating_mul(1_000)),
+        witnesses: Vec::new(),
     }
 }
 
