@@ -1,6 +1,6 @@
 //! What the agent is told on its own machine: whose agent it is, where the collector is, where it may write.
 //!
-//! Everything else comes from the collector as a plan. [`File`] is `agent.toml` as it is written, [`Config`] what the
+//! Everything else comes from the collector as a plan. `File` is `agent.toml` as it is written, [`Config`] what the
 //! agent runs on.
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What sends an echo request and tells what came of it: the first step of a measurement.
 //!
-//! The trait is all that [`rounds`](crate::rounds) knows of ICMP, so that engines can be exchanged. An engine keeps one
+//! The trait is all that `rounds` knows of ICMP, so that engines can be exchanged. An engine keeps one
 //! rule: only an echo reply of the probed address counts as an answer, never an error about it.
 
 use std::{future::Future, net::IpAddr, time::Duration};

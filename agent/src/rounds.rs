@@ -132,7 +132,12 @@ impl<P: Pinger> Rounds<P> {
         }
         let now = self.clock.since_boot();
         work.begun[index] = Some(begun);
+        let withheld = work.schedule.withheld();
         work.schedule.done(index, begun, now, verdict.undecided);
+        if work.schedule.withheld() > withheld {
+            let (target, times) = (&target.subject, withheld + 1);
+            tracing::debug!(%target, times, "undecided for long: its next round comes at its time");
+        }
         if class == Class::Failed && matches!(was, Standing::Up | Standing::Degraded) && !verdict.changed {
             work.ask_witnesses(index, begun, now);
         }

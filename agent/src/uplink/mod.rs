@@ -1,7 +1,7 @@
 //! The uplink: seals reports, delivers them, and fetches the plan. The last step of a measurement at the agent.
 //!
 //! Nothing leaves the spool before the collector has acknowledged it, or has said that it will never take it. What is
-//! to be done next says [`agenda`]; how long to wait after a failure, [`patience`]; what an answer means, [`answer`].
+//! to be done next says `agenda`; how long to wait after a failure, `patience`; what an answer means, `answer`.
 
 mod agenda;
 mod answer;
