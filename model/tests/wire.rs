@@ -1,4 +1,5 @@
-//! What the wire promises: a batch comes out as it went in, and no bytes whatever can do harm.
+//! What the wire promises: a batch comes out as it went in, but for the order of a round's RTTs, and no bytes whatever
+//! can do harm.
 
 use kentongan_model::{
     id::Vantage,
@@ -37,7 +38,7 @@ fn lifelike_rounds() -> impl Strategy<Value = Vec<MeasuredRound>> {
 fn wild_rounds() -> impl Strategy<Value = Vec<MeasuredRound>> {
     let rtt = prop_oneof![any::<u32>(), Just(u32::MAX), Just(0), 0..100u32];
     let time = prop_oneof![any::<u64>(), Just(u64::MAX), Just(0), 1_000..2_000u64];
-    let round = (any::<u16>(), time, any::<u16>(), vec(rtt, 0..20));
+    let round = (any::<u16>(), time, any::<u16>(), vec(rtt, 0..40));
     vec(round, 0..30).prop_map(|rounds| {
         let whole = |(target, mono_ms, spare, rtts_us): (u16, u64, u16, Vec<u32>)| {
             let sent = spare.max(rtts_us.len() as u16).max(1);
@@ -97,6 +98,12 @@ fn batches() -> impl Strategy<Value = Batch> {
     )
 }
 
+/// The batch with each round's RTTs in ascending order, as they come out.
+fn ascending(mut batch: Batch) -> Batch {
+    batch.rounds.iter_mut().for_each(|round| round.rtts_us.sort_unstable());
+    batch
+}
+
 fn empty() -> Batch {
     let wall = "2026-11-01T00:00:30.000Z".parse().unwrap();
     Batch {
@@ -114,7 +121,12 @@ fn empty() -> Batch {
 proptest! {
     #[test]
     fn what_was_sealed_opens_to_itself(batch in batches()) {
-        prop_assert_eq!(Batch::open(&batch.seal().unwrap()), Ok(batch));
+        prop_assert_eq!(Batch::open(&batch.seal().unwrap()), Ok(ascending(batch)));
+    }
+
+    #[test]
+    fn the_order_of_the_answers_within_a_round_leaves_no_trace(batch in batches()) {
+        prop_assert_eq!(ascending(batch.clone()).seal(), batch.seal());
     }
 
     #[test]
@@ -124,7 +136,7 @@ proptest! {
         let sent = Stamp { boot, ..other };
         let bytes = Delivery::wrap(&sent, &sealed);
         prop_assert_eq!(split(&bytes), Ok((sent, &sealed[..])));
-        prop_assert_eq!(Delivery::decode(&bytes), Ok(Delivery { sent, batch }));
+        prop_assert_eq!(Delivery::decode(&bytes), Ok(Delivery { sent, batch: ascending(batch) }));
     }
 
     #[test]
@@ -157,7 +169,8 @@ proptest! {
         }
         sealed.extend_from_slice(&crc32fast::hash(&sealed).to_le_bytes());
         if let Ok(forged) = Batch::open(&sealed) {
-            prop_assert!(forged.rounds.iter().all(|round| round.sent > 0 && round.rtts_us.len() <= usize::from(round.sent)));
+            let possible = |round: &MeasuredRound| round.sent > 0 && round.rtts_us.len() <= usize::from(round.sent);
+            prop_assert!(forged.rounds.iter().all(|round| possible(round) && round.rtts_us.is_sorted()));
             let too_long = |error| matches!(error, WireError::TooMuch { what: "bytes of a batch", .. });
             let resealed = forged.seal();
             prop_assert!(resealed.is_ok() || resealed.is_err_and(too_long));
@@ -215,6 +228,15 @@ fn a_full_batch_of_steady_rounds_can_be_opened() {
         .collect();
     let batch = Batch { rounds, ..empty() };
     assert_eq!(Batch::open(&batch.seal().unwrap()), Ok(batch));
+}
+
+/// More probes than are coded at once, and RTTs all over.
+#[test]
+fn a_round_may_have_as_many_probes_as_can_be_counted() {
+    let rtts_us: Vec<u32> = (0..u32::from(u16::MAX)).map(|n| n.wrapping_mul(n).wrapping_mul(n)).collect();
+    let round = MeasuredRound { target: 0, mono_ms: 0, sent: u16::MAX, rtts_us };
+    let batch = Batch { rounds: vec![round], ..empty() };
+    assert_eq!(Batch::open(&batch.seal().unwrap()), Ok(ascending(batch)));
 }
 
 #[test]

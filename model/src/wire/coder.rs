@@ -29,28 +29,14 @@ impl Histogram {
         Histogram { counts, total }
     }
 
+    /// A symbol's count.
+    pub(super) fn count(&self, symbol: usize) -> u32 {
+        u32::from(self.counts[symbol])
+    }
+
+    /// Of all symbols.
     pub(super) fn total(&self) -> u32 {
         self.total
-    }
-
-    /// Where a symbol's slot starts, and how wide it is.
-    pub(super) fn slot(&self, symbol: usize) -> (u32, u32) {
-        let start = self.counts[..symbol].iter().map(|&count| u32::from(count)).sum();
-        (start, u32::from(self.counts[symbol]))
-    }
-
-    /// The symbol in whose slot `part` lies, with its slot.
-    pub(super) fn find(&self, part: u32) -> (usize, u32, u32) {
-        let mut start = 0;
-        let last = self.counts.len() - 1;
-        for (symbol, &count) in self.counts[..last].iter().enumerate() {
-            let width = u32::from(count);
-            if part < start + width {
-                return (symbol, start, width);
-            }
-            start += width;
-        }
-        (last, start, u32::from(self.counts[last]))
     }
 
     /// Learns.
@@ -85,6 +71,28 @@ const OWN_BITS: u32 = 4;
 /// Symbols of a number: its own, and the lengths of 4 to 64 bits.
 const SYMBOLS: usize = OWN as usize + 61;
 
+/// The most things that are shared out at once.
+pub(super) const MOST_SHARED: usize = 16;
+/// Bits of a chance.
+const CHANCE_BITS: u32 = 15;
+
+/// How likely it is that none, one, … all of some things fall into `part` of a `whole`: the binomial distribution, in
+/// fixed point, nothing being impossible.
+fn shares(things: usize, part: u32, whole: u32) -> [u16; MOST_SHARED + 1] {
+    const SURE: u32 = 1 << CHANCE_BITS;
+    let falls_in = ((part << CHANCE_BITS) / whole).clamp(1, SURE - 1);
+    let mut chances = [0; MOST_SHARED + 1];
+    chances[0] = SURE;
+    for thing in 1..=things {
+        for share in (1..=thing).rev() {
+            let one_more = chances[share - 1] * falls_in;
+            chances[share] = (chances[share] * (SURE - falls_in) + one_more) >> CHANCE_BITS;
+        }
+        chances[0] = (chances[0] * (SURE - falls_in)) >> CHANCE_BITS;
+    }
+    chances.map(|chance| chance.max(1) as u16)
+}
+
 /// A column of numbers.
 #[derive(Debug, Clone)]
 pub(super) struct Number(Histogram);
@@ -114,8 +122,21 @@ impl Number {
 
 /// A direction: into bytes or out of them.
 pub(super) trait Coder {
+    /// Codes a symbol that is as likely as its slot is wide among slots that are `total` wide together, at most 2^16.
+    fn slot(&mut self, widths: &[u16], total: u32, symbol: usize) -> Result<usize, WireError>;
+
     /// Codes a symbol by what `histogram` has learnt, and lets it learn.
-    fn symbol(&mut self, histogram: &mut Histogram, symbol: usize) -> Result<usize, WireError>;
+    fn symbol(&mut self, histogram: &mut Histogram, symbol: usize) -> Result<usize, WireError> {
+        let symbol = self.slot(&histogram.counts, histogram.total, symbol)?;
+        histogram.saw(symbol);
+        Ok(symbol)
+    }
+
+    /// Codes how many of some things, at most [`MOST_SHARED`], fall into `part` of a `whole` into which all of them fall.
+    fn share(&mut self, things: usize, part: u32, whole: u32, share: usize) -> Result<usize, WireError> {
+        let widths = &shares(things, part, whole)[..=things];
+        self.slot(widths, widths.iter().map(|&width| u32::from(width)).sum(), share)
+    }
 
     /// Codes one of `total` equally likely values, `total` being at most 2^16.
     fn even(&mut self, total: u32, value: u32) -> Result<u32, WireError>;

@@ -54,7 +54,8 @@ pub struct MeasuredRound {
     pub mono_ms: u64,
     /// Probes sent, at least 1.
     pub sent: u16,
-    /// RTT of each answered probe in microseconds, in the order in which they were sent; at most `sent`.
+    /// RTT of each answered probe in microseconds, at most `sent`, in any order. The wire does not keep the order: of an
+    /// opened batch they ascend.
     pub rtts_us: Vec<u32>,
 }
 

@@ -3,10 +3,7 @@
 //! After G. N. N. Martin, "Range encoding" (1979), with 32 bits, output by bytes and carries done in the output itself.
 //! Integers only, so that a router's MIPS and the collector's x86 agree on every bit.
 
-use super::{
-    WireError,
-    coder::{Coder, Histogram},
-};
+use super::{WireError, coder::Coder};
 
 /// Below this the range is widened by a byte; no total may exceed its square root by far, lest precision be lost.
 const NARROW: u32 = 1 << 24;
@@ -61,10 +58,9 @@ impl Encoder {
 }
 
 impl Coder for Encoder {
-    fn symbol(&mut self, histogram: &mut Histogram, symbol: usize) -> Result<usize, WireError> {
-        let (start, width) = histogram.slot(symbol);
-        self.narrow(start, width, histogram.total());
-        histogram.saw(symbol);
+    fn slot(&mut self, widths: &[u16], total: u32, symbol: usize) -> Result<usize, WireError> {
+        let start = widths[..symbol].iter().map(|&width| u32::from(width)).sum();
+        self.narrow(start, u32::from(widths[symbol]), total);
         Ok(symbol)
     }
 
@@ -136,11 +132,14 @@ impl<'a> Decoder<'a> {
 }
 
 impl Coder for Decoder<'_> {
-    fn symbol(&mut self, histogram: &mut Histogram, _: usize) -> Result<usize, WireError> {
-        let total = histogram.total();
-        let (symbol, start, width) = histogram.find(self.part(total)?);
-        self.narrow(start, width, total)?;
-        histogram.saw(symbol);
+    fn slot(&mut self, widths: &[u16], total: u32, _: usize) -> Result<usize, WireError> {
+        let part = self.part(total)?;
+        let (mut symbol, mut start) = (0, 0);
+        while part >= start + u32::from(widths[symbol]) {
+            start += u32::from(widths[symbol]);
+            symbol += 1;
+        }
+        self.narrow(start, u32::from(widths[symbol]), total)?;
         Ok(symbol)
     }
 

@@ -1,14 +1,17 @@
 //! The column of RTTs, target by target.
 //!
 //! An RTT is a floor that distance sets, and what queues add: skewed, with a long tail. For each run of a target's
-//! rounds the encoder tells the floor and a step; each RTT is then so many steps above the floor, coded by a histogram
-//! that all targets share, and a rest within the step, which is noise and goes as it is.
+//! rounds the encoder tells the floor and a step; an RTT then is so many steps above the floor, as a histogram that all
+//! targets share expects it, and anywhere within the step, which is noise.
+//!
+//! In which order a round's probes were answered is not told, and costs nothing: coded is how many of them lie in each
+//! step, not which.
 
 use std::ops::Range;
 
 use super::{
     MeasuredRound, WireError,
-    coder::{Coder, Histogram, Number},
+    coder::{Coder, Histogram, MOST_SHARED, Number},
 };
 
 /// Floor and step are told anew after so many rounds of a target.
@@ -63,34 +66,79 @@ impl Column {
         let step = step_size(number);
         let floor = coder.number(&mut self.floor, u64::from(least) / step)?.saturating_mul(step);
         for &(_, index) in run {
-            for rtt in &mut rounds[index].rtts_us {
-                let above = u64::from(*rtt).saturating_sub(floor);
-                let steps = self.steps(coder, above / step)?;
-                let rest = rest(coder, number, above % step)?;
-                let coded = steps.saturating_mul(step).saturating_add(floor).saturating_add(rest);
-                *rtt = u32::try_from(coded).map_err(|_| WireError::Malformed("an RTT"))?;
+            let rtts = &mut rounds[index].rtts_us;
+            rtts.sort_unstable();
+            for some in rtts.chunks_mut(MOST_SHARED) {
+                self.ascending(coder, (floor, step), some)?;
             }
+            rtts.sort_unstable();
         }
         Ok(())
     }
 
-    fn steps(&mut self, coder: &mut impl Coder, steps: u64) -> Result<u64, WireError> {
-        let near = coder.symbol(&mut self.steps, steps.min(STEPS) as usize)? as u64;
-        if near < STEPS {
-            return Ok(near);
+    /// Codes ascending RTTs of one round: how many of those that are left lie in each step, and where in it.
+    fn ascending(
+        &mut self,
+        coder: &mut impl Coder,
+        (floor, step): (u64, u64),
+        rtts: &mut [u32],
+    ) -> Result<(), WireError> {
+        let mut left = rtts;
+        let mut shares = [0; STEPS as usize];
+        let mut whole = self.steps.total();
+        let mut start = floor;
+        for (steps, share) in shares.iter_mut().enumerate() {
+            if left.is_empty() {
+                break;
+            }
+            let next = start.saturating_add(step);
+            let part = self.steps.count(steps);
+            *share = coder.share(left.len(), part, whole, below(left, next))?;
+            let (here, beyond) = left.split_at_mut(*share);
+            spread(coder, start, step, here)?;
+            (left, start) = (beyond, next);
+            whole -= part;
         }
-        Ok(coder.number(&mut self.far, steps.saturating_sub(STEPS))?.saturating_add(STEPS))
+        for far in &mut *left {
+            let steps = coder.number(&mut self.far, u64::from(*far).saturating_sub(start) / step)?;
+            spread(coder, start.saturating_add(steps.saturating_mul(step)), step, std::slice::from_mut(far))?;
+        }
+        let seen = shares.into_iter().chain([left.len()]).enumerate();
+        seen.for_each(|(steps, share)| (0..share).for_each(|_| self.steps.saw(steps)));
+        Ok(())
     }
 }
 
-/// Codes what is left of an RTT within a step.
-fn rest(coder: &mut impl Coder, number: usize, rest: u64) -> Result<u64, WireError> {
-    let step = step_size(number);
-    if step <= 1 << 16 {
-        return Ok(u64::from(coder.even(step as u32, rest as u32)?));
+/// How many of ascending RTTs are below `end`.
+fn below(rtts: &[u32], end: u64) -> usize {
+    rtts.partition_point(|&rtt| u64::from(rtt) < end)
+}
+
+/// Codes ascending RTTs that lie anywhere in `width` from `start`: how many in either half, until each is alone.
+fn spread(coder: &mut impl Coder, start: u64, width: u64, rtts: &mut [u32]) -> Result<(), WireError> {
+    if rtts.len() > 1 && width > 1 {
+        let half = width / 2;
+        let middle = start.saturating_add(half);
+        let halves = if width == 3 { 3 } else { 2 };
+        let share = coder.share(rtts.len(), 1, halves, below(rtts, middle))?;
+        let (lower, upper) = rtts.split_at_mut(share);
+        spread(coder, start, half, lower)?;
+        return spread(coder, middle, width - half, upper);
     }
-    let low = (number as u32 - 1) / 2;
-    let high = coder.even((step >> low) as u32, (rest >> low) as u32)?;
+    for rtt in rtts {
+        let coded = start.saturating_add(rest(coder, width, u64::from(*rtt).saturating_sub(start))?);
+        *rtt = u32::try_from(coded).map_err(|_| WireError::Malformed("an RTT"))?;
+    }
+    Ok(())
+}
+
+/// Codes a number below `width`, one as likely as the other; where that is over 2^16, it is 2 or 3 times a power of two.
+fn rest(coder: &mut impl Coder, width: u64, rest: u64) -> Result<u64, WireError> {
+    if width <= 1 << 16 {
+        return Ok(u64::from(coder.even(width as u32, rest as u32)?));
+    }
+    let low = width.ilog2() - 1;
+    let high = coder.even((width >> low) as u32, (rest >> low) as u32)?;
     Ok(u64::from(high) << low | coder.raw(low, rest)?)
 }
 
