@@ -46,8 +46,9 @@ pub struct PlannedTarget {
     /// The median RTT from which a round is poor, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtt_warn_us: Option<u64>,
-    /// Indices of the targets that are asked along when this one falls silent: what they answer after it tells whether
-    /// it alone is gone. They are the gateways of its site's upstreams, as far as the agent probes them.
+    /// Indices of the targets that are asked along when this one falls silent: what they answer after it tells what
+    /// else is gone. They are the gateways of its site's upstreams and of all sites below it, as far as the agent
+    /// probes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<u16>,
 }

@@ -18,6 +18,7 @@ use crate::{
     facts::Facts,
     judge::{Stay, Verdicts},
     places::{About, Place},
+    settling::settled,
     span::{Span, covered, plus},
 };
 
@@ -35,6 +36,9 @@ pub struct Incident {
     pub confirmed_at: Timestamp,
     /// From when on it may be told; none before that.
     pub told_at: Option<Timestamp>,
+    /// Whether it is known of every site behind the root whether it is taken down. While it is not, a message that is
+    /// to name them all does well to wait, [`GROUP_WAIT_MS`] after confirmation at most.
+    pub settled: bool,
     /// Where the root is up again; none while it lasts.
     pub ended_at: Option<Timestamp>,
     /// The sites that it makes unreachable, sorted.
@@ -96,6 +100,7 @@ pub(crate) fn incidents(
                 started_at: span.from,
                 confirmed_at,
                 told_at: telling.told(root, span.from, confirmed_at, witness),
+                settled: ended.is_some() || settled(facts, timelines, root, span.from, witness),
                 ended_at: ended,
                 affected: affected.into_iter().map(|site| facts.places.sites[site].id.clone()).collect(),
                 cause,

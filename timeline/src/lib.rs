@@ -27,6 +27,7 @@ mod place;
 mod places;
 pub mod replay;
 mod round;
+mod settling;
 mod span;
 mod sweep;
 mod uptime;

@@ -128,3 +128,33 @@ fn an_incident_is_told_when_an_answer_from_above_is_newer_and_after_ten_seconds_
         assert_eq!(judged.incidents[0].told_at, Some(at(told)), "{answer:?}");
     }
 }
+
+#[test]
+fn an_incident_is_settled_when_each_site_behind_it_is_cut_off_too_or_has_answered_since() {
+    let village = |id: &str, n: u8| {
+        format!(
+            "\n[[site]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"desa\"\nupstream = [\"desa\"]\naddress = \"10.33.1.{n}\"\n"
+        )
+    };
+    let text = format!(
+        "[network]\nname = \"Uji\"\n\n[defaults]\ninterval = \"10s\"\n{NOC}{DESA}{}",
+        village("dusun", 1)
+    );
+    let network = Network::parse(&text).unwrap();
+    // desa falls at 40 s and is confirmed at 60 s. What of the hamlet behind it?
+    for (answers, settled) in [(&[][..], false), (&[false; 3][..], true), (&[true][..], true)] {
+        let mut live = Live::new(&network);
+        for k in 0..7 {
+            live.observe(&round(k * 10_000 + 5_000, "noc", true));
+            live.observe(&round(k * 10_000, "desa", k < 4));
+            if k < 4 {
+                live.observe(&round(k * 10_000 + 9_000, "dusun", true));
+            }
+        }
+        for (answered, second) in answers.iter().zip(41..) {
+            live.observe(&round(second * 1_000, "dusun", *answered));
+        }
+        let judged = live.judge(at(62_000));
+        assert_eq!(judged.incidents[0].settled, settled, "{answers:?}");
+    }
+}

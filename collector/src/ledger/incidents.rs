@@ -11,7 +11,7 @@ use kentongan_model::{
     inventory::Site,
     time::Timestamp,
 };
-use kentongan_timeline::{Incident, Judgement};
+use kentongan_timeline::{GROUP_WAIT_MS, Incident, Judgement};
 
 use super::{Changes, Kept, Ledger, Telling, named};
 
@@ -101,8 +101,7 @@ fn update(
         revised_at: before.and_then(|kept| kept.record.revised_at),
     };
     let mut telling = before.map_or(Telling::NotYet, |kept| kept.telling);
-    let told_at = incident.told_at.filter(|told_at| *told_at <= now && !incident.maintenance);
-    if telling == Telling::NotYet && told_at.is_some() {
+    if telling == Telling::NotYet && is_ripe(incident, now) {
         telling = Telling::Opened;
         events.push(EventKind::IncidentOpened { incident: record.clone() });
     } else if let Some(before) = before.filter(|_| telling != Telling::NotYet) {
@@ -120,6 +119,14 @@ fn update(
         events.push(EventKind::IncidentResolved { incident: record.clone() });
     }
     Kept { record, evidence: incident.evidence.clone(), telling }
+}
+
+/// Whether the feed tells of an incident now: something above the root is known to be connected, and all sites that it
+/// takes down can be named; or both were waited for long enough.
+fn is_ripe(incident: &Incident, now: Timestamp) -> bool {
+    let waited = now.millis_since(incident.confirmed_at) >= GROUP_WAIT_MS;
+    let may = incident.told_at.is_some_and(|told_at| told_at <= now);
+    may && (incident.settled || waited) && !incident.maintenance
 }
 
 /// Whether something has changed that was told. The end that is told now is no amendment, and neither is the cause
@@ -184,6 +191,7 @@ mod tests {
             started_at: at(started),
             confirmed_at: at(started + 20),
             told_at: told.map(at),
+            settled: true,
             ended_at: ended.map(at),
             affected: Vec::new(),
             cause: Cause::Undetermined,
@@ -231,6 +239,18 @@ mod tests {
             (300, vec![incident(100, Some(128), Some(190))]),
         ]);
         assert_eq!(told, [vec![], vec!["opened 1"], vec![], vec!["resolved 1 r1"], vec![]]);
+    }
+
+    #[test]
+    fn a_message_waits_until_it_can_name_all_sites_but_ten_seconds_at_most() {
+        let wavering = Incident { settled: false, ..incident(100, Some(120), None) };
+        let told = tell(&[
+            (121, vec![wavering.clone()]),
+            (129, vec![wavering.clone()]),
+            (130, vec![wavering.clone()]),
+            (131, vec![wavering]),
+        ]);
+        assert_eq!(told, [vec![], vec![], vec!["opened 1"], vec![]]);
     }
 
     #[test]

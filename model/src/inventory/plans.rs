@@ -96,11 +96,10 @@ impl<'n> Plans<'n> {
             .map(|address| planned_target(Subject::Reference(*address), *address, &self.network.defaults));
         let nothing = Work::default();
         let work = self.work_of(vantage).unwrap_or(&nothing);
-        let gateways = gateway_numbers(work, references.len());
+        let mut witnesses = self.witnesses(&gateway_numbers(work, references.len()));
         let pings = work.pings.iter().map(|at| {
             let (site, target) = self.target(*at);
-            let upstreams = site.upstream.iter().filter_map(|id| self.network.sites.position(id));
-            let witnesses = upstreams.filter_map(|upstream| gateways.get(&upstream).copied()).collect();
+            let witnesses = if at.1 == 0 { witnesses.remove(&at.0).unwrap_or_default() } else { Vec::new() };
             let planned = planned_target(subject(site, target), target.address, &site.settings);
             PlannedTarget { witnesses, ..planned }
         });
@@ -125,6 +124,28 @@ impl<'n> Plans<'n> {
             (references + work.pings.len()).saturating_sub(MAX_PLANNED)
                 + work.polls.len().saturating_sub(MAX_PLANNED)
         })
+    }
+
+    /// For each site whose gateway is in the plan under that number, the numbers of the gateways right above it and of
+    /// all below it.
+    fn witnesses(&self, gateways: &BTreeMap<usize, u16>) -> BTreeMap<usize, Vec<u16>> {
+        let sites = &self.network.sites;
+        let above = |place: usize| sites[place].upstream.iter().filter_map(|id| sites.position(id));
+        let mut witnesses: BTreeMap<usize, Vec<u16>> = BTreeMap::new();
+        for (place, number) in gateways {
+            let right_above = above(*place).filter_map(|upstream| gateways.get(&upstream).copied());
+            witnesses.entry(*place).or_default().extend(right_above);
+            let mut path: Vec<usize> = above(*place).collect();
+            let mut next = 0;
+            while let Some(higher) = path.get(next).copied() {
+                next += 1;
+                path.extend(above(higher));
+                if gateways.contains_key(&higher) && !path[..next - 1].contains(&higher) {
+                    witnesses.entry(higher).or_default().push(*number);
+                }
+            }
+        }
+        witnesses
     }
 
     fn references(&self, vantage: &Vantage) -> &'n [IpAddr] {

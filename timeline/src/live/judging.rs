@@ -86,7 +86,7 @@ impl Live {
         judged: &Judgement,
         others: impl Iterator<Item = Timestamp>,
     ) -> Option<Timestamp> {
-        let untold = judged.incidents.iter().any(|incident| incident.told_at.is_none());
+        let untold = judged.incidents.iter().any(|incident| incident.told_at.is_none() || !incident.settled);
         let down = self.downtimes.last().is_some_and(|down| down.to >= now);
         let known = self.moments.partition_point(|moment| *moment < now);
         let moment = self.moments.get(known).map(|moment| plus(*moment, 1));
