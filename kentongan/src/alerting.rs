@@ -47,6 +47,9 @@ enum Task {
         /// How many entries
         #[arg(long, default_value_t = 50)]
         limit: usize,
+        /// Changes of sites' states as well, which are told through incidents
+        #[arg(long)]
+        all: bool,
     },
     /// Send a test message to a channel
     Test {
@@ -81,8 +84,9 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => return crate::failed(&error),
     };
     let data = arguments.data.as_ref().unwrap_or(&settings.collector.data);
-    if let Some(Task::Log { limit }) = arguments.task {
-        return match kentongan_alerts::log(&data.join(DATABASE), limit) {
+    if let Some(Task::Log { limit, all }) = arguments.task {
+        let read = if all { kentongan_alerts::log } else { kentongan_alerts::log_of_incidents };
+        return match read(&data.join(DATABASE), limit) {
             Ok(entries) => {
                 entries.iter().for_each(|entry| println!("{}", told(entry)));
                 ExitCode::SUCCESS

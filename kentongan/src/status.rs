@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, io::IsTerminal, process::ExitCode, time::Durati
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use kentongan_model::{
-    state::{Kind, State},
+    state::State,
     time::{Clock, SystemClock, Timestamp},
 };
 use serde::Deserialize;
@@ -36,7 +36,6 @@ pub(crate) struct Listing {
 pub(crate) struct Row {
     id: String,
     name: String,
-    kind: Kind,
     upstream: Vec<String>,
     pub(crate) state: State,
     since: Timestamp,
