@@ -9,6 +9,10 @@ pub(crate) fn u64() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
+pub(crate) fn u32() -> u32 {
+    (u64() >> 32) as u32
+}
+
 pub(crate) fn u16() -> u16 {
     (u64() >> 48) as u16
 }

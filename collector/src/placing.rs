@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    fn stamp(boot: u64, mono_ms: u64, wall_ms: i64) -> Stamp {
+    fn stamp(boot: u32, mono_ms: u64, wall_ms: i64) -> Stamp {
         Stamp { boot: BootId(boot), mono_ms, wall: Timestamp::from_millis(wall_ms) }
     }
 

@@ -141,9 +141,9 @@ pub fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A boot of a router, told apart from every other: 64 bits of the kernel's random boot id.
+/// A boot of a router, told apart from its others: 32 bits of the kernel's random boot id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct BootId(pub u64);
+pub struct BootId(pub u32);
 
 /// One moment as a router knows it: time since boot (sleep included), which is steady but means nothing to others, and
 /// its wall clock, which may be anything.
@@ -179,10 +179,10 @@ impl SystemClock {
     #[must_use]
     pub fn new() -> Self {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().and_then(|text| {
-            let digits: String = text.chars().filter(char::is_ascii_hexdigit).take(16).collect();
-            u64::from_str_radix(&digits, 16).ok()
+            let digits: String = text.chars().filter(char::is_ascii_hexdigit).take(8).collect();
+            u32::from_str_radix(&digits, 16).ok()
         });
-        let made = || (wall_millis() - millis(boot_time())).cast_unsigned() / 10_000;
+        let made = || ((wall_millis() - millis(boot_time())) / 10_000) as u32;
         SystemClock { boot: BootId(boot.unwrap_or_else(made)) }
     }
 }
@@ -233,7 +233,7 @@ impl HandClock {
     #[must_use]
     pub fn new(now: Timestamp, booted: Timestamp) -> Self {
         HandClock {
-            boot: BootId(booted.as_millis().cast_unsigned()),
+            boot: BootId(booted.as_millis() as u32),
             booted,
             wall: Arc::new(AtomicI64::new(now.as_millis())),
         }

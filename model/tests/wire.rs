@@ -14,7 +14,7 @@ use proptest::{collection::vec, option, prelude::*};
 
 fn stamps() -> impl Strategy<Value = Stamp> {
     let wall = Timestamp::MIN.as_millis()..=Timestamp::MAX.as_millis();
-    (any::<u64>(), any::<u64>(), wall).prop_map(|(boot, mono_ms, wall)| Stamp {
+    (any::<u32>(), any::<u64>(), wall).prop_map(|(boot, mono_ms, wall)| Stamp {
         boot: BootId(boot),
         mono_ms,
         wall: Timestamp::from_millis(wall),
@@ -82,7 +82,7 @@ fn vantages() -> impl Strategy<Value = Vantage> {
 }
 
 fn batches() -> impl Strategy<Value = Batch> {
-    let names = (vantages(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+    let names = (vantages(), any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>());
     let rounds = prop_oneof![lifelike_rounds(), wild_rounds()];
     (names, stamps(), rounds, readings()).prop_map(
         |((agent, series, sequence, plan, dropped_rounds), sealed, rounds, readings)| Batch {
@@ -108,9 +108,9 @@ fn empty() -> Batch {
     let wall = "2026-11-01T00:00:30.000Z".parse().unwrap();
     Batch {
         agent: "kec-kutasari".parse().unwrap(),
-        series: 0x0123_4567_89ab_cdef,
+        series: 0x0123_4567,
         sequence: 2880,
-        sealed: Stamp { boot: BootId(0xfedc_ba98_7654_3210), mono_ms: 86_430_000, wall },
+        sealed: Stamp { boot: BootId(0xfedc_ba98), mono_ms: 86_430_000, wall },
         plan: PlanRevision(0x0f1e_2d3c_4b5a_6978),
         dropped_rounds: 0,
         rounds: vec![],

@@ -77,7 +77,7 @@ impl Spool {
         if self.log.as_ref().is_some_and(|log| !log.is_empty) {
             self.seal(plan, now)?;
         }
-        self.next = BatchName { order: self.next.order, series: crate::chance::u64(), sequence: 1 };
+        self.next = BatchName { order: self.next.order, series: crate::chance::u32(), sequence: 1 };
         (renamed.series, renamed.sequence) = (self.next.series, self.next.sequence);
         self.shelve_batch(&renamed)?;
         self.remove(batch);

@@ -137,10 +137,10 @@ impl Head {
         let mut out = MAGIC.to_vec();
         for number in [
             self.name.order,
-            self.name.series,
+            self.name.series.into(),
             self.name.sequence,
             self.plan.0,
-            self.begun.boot.0,
+            self.begun.boot.0.into(),
             self.begun.mono_ms,
             self.begun.wall.as_millis().cast_unsigned(),
         ] {
@@ -152,9 +152,10 @@ impl Head {
     fn read(payload: &[u8]) -> Option<Head> {
         let mut input = Input(payload);
         (input.take(MAGIC.len())? == MAGIC).then_some(())?;
-        let name = BatchName { order: input.u64()?, series: input.u64()?, sequence: input.u64()? };
+        let name =
+            BatchName { order: input.u64()?, series: input.u64()?.try_into().ok()?, sequence: input.u64()? };
         let plan = PlanRevision(input.u64()?);
-        let (boot, mono_ms) = (BootId(input.u64()?), input.u64()?);
+        let (boot, mono_ms) = (BootId(input.u64()?.try_into().ok()?), input.u64()?);
         let wall = Timestamp::from_millis(input.u64()?.cast_signed());
         Some(Head { name, plan, begun: Stamp { boot, mono_ms, wall } })
     }

@@ -54,7 +54,7 @@ impl Spool {
             log: None,
             next: BatchName {
                 order: last.map_or(1, |name| name.order + 1),
-                series: crate::chance::u64(),
+                series: crate::chance::u32(),
                 sequence: 1,
             },
             fresh: last,

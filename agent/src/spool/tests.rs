@@ -72,7 +72,7 @@ struct World {
     /// Rounds that were measured, by their moment, and not lost to a torn tail.
     measured: BTreeSet<(BootId, u64)>,
     /// What the collector has, by name.
-    collected: BTreeMap<(u64, u64), Vec<u8>>,
+    collected: BTreeMap<(u32, u64), Vec<u8>>,
     /// Rounds that the model knows to be given up.
     refused: u64,
 }

@@ -218,8 +218,8 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// The batches by series and sequence; a name that came with different bytes fails.
-pub fn by_name(arrivals: &[Arrival]) -> BTreeMap<(u64, u64), Batch> {
-    let mut names: BTreeMap<(u64, u64), &Arrival> = BTreeMap::new();
+pub fn by_name(arrivals: &[Arrival]) -> BTreeMap<(u32, u64), Batch> {
+    let mut names: BTreeMap<(u32, u64), &Arrival> = BTreeMap::new();
     for arrival in arrivals {
         let name = (arrival.batch.series, arrival.batch.sequence);
         if let Some(before) = names.insert(name, arrival) {

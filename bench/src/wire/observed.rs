@@ -84,9 +84,9 @@ impl Window {
         let wall = Timestamp::from_millis(wall_ms(sealed_ms).cast_signed());
         let mut batch = Batch {
             agent: "kec-kutasari".parse().expect("an id"),
-            series: 0x9d2c_5680_efc6_0000 | self.lines.len() as u64,
+            series: 0x9d2c_5680,
             sequence: 14_400 + self.number,
-            sealed: Stamp { boot: BootId(0x6c07_8965_f3b1_9e21), mono_ms: UP_MS + sealed_ms, wall },
+            sealed: Stamp { boot: BootId(0x6c07_8965), mono_ms: UP_MS + sealed_ms, wall },
             plan: PlanRevision(0x5bd1_e995_a4d3_4c17),
             dropped_rounds: 0,
             rounds: Vec::new(),

@@ -24,7 +24,7 @@ pub(crate) struct Filing {
     /// Who delivers.
     pub(crate) agent: Vantage,
     /// The run of sequence numbers.
-    pub(crate) series: u64,
+    pub(crate) series: u32,
     /// The number in it.
     pub(crate) sequence: u64,
     /// When it reached the collector.
@@ -79,7 +79,7 @@ pub(crate) fn file(conn: &Connection, filing: &Filing) -> Result<Filed, StoreErr
     let agent: i64 = conn
         .prepare_cached("SELECT id FROM agents WHERE vantage = ?1")?
         .query_row([filing.agent.to_string()], |row| row.get(0))?;
-    let (series, sequence) = (filing.series.cast_signed(), filing.sequence.cast_signed());
+    let (series, sequence) = (i64::from(filing.series), filing.sequence.cast_signed());
     let before: Option<Vec<u8>> = conn
         .prepare_cached("SELECT digest FROM deliveries WHERE agent = ?1 AND series = ?2 AND sequence = ?3")?
         .query_row([agent, series, sequence], |row| row.get(0))

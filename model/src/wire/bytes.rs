@@ -50,10 +50,10 @@ impl<'a> Cursor<'a> {
         Ok(self.take(1, what)?[0])
     }
 
-    /// Eight bytes, the least significant first.
-    pub(super) fn word(&mut self, what: &'static str) -> Result<u64, WireError> {
-        let bytes = self.take(8, what)?;
-        Ok(bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)))
+    /// Four bytes, the least significant first.
+    pub(super) fn word(&mut self, what: &'static str) -> Result<u32, WireError> {
+        let bytes = self.take(4, what)?;
+        Ok(bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)))
     }
 
     pub(super) fn varint(&mut self, what: &'static str) -> Result<u64, WireError> {

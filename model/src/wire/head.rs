@@ -24,10 +24,10 @@ pub(super) const CHECKSUM: usize = 4;
 /// Codes the head of `batch`.
 pub(super) fn code(coder: &mut impl Coder, batch: &mut Batch) -> Result<(), WireError> {
     batch.agent = agent(coder, &batch.agent)?;
-    batch.series = coder.raw(64, batch.series)?;
+    batch.series = coder.raw(32, batch.series.into())? as u32;
     batch.sequence = coder.number(&mut Number::any(), batch.sequence)?;
     batch.sealed = Stamp {
-        boot: BootId(coder.raw(64, batch.sealed.boot.0)?),
+        boot: BootId(coder.raw(32, batch.sealed.boot.0.into())? as u32),
         mono_ms: coder.number(&mut Number::any(), batch.sealed.mono_ms)?,
         wall: wall(coder.signed(&mut Number::any(), batch.sealed.wall.as_millis())?)?,
     };

@@ -30,7 +30,7 @@ pub struct Batch {
     /// Whose it is.
     pub agent: Vantage,
     /// Which run of sequence numbers; drawn at random when an agent starts without a spool.
-    pub series: u64,
+    pub series: u32,
     /// Its number in the series, counted from 1.
     pub sequence: u64,
     /// When it was sealed, by the router's clocks. All times in it count from this boot.
