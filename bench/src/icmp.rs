@@ -1,8 +1,9 @@
 //! What a probe costs: one agent that watches many loopback addresses, beside `fping` sending as many at the same pace.
 //!
-//! Both run in a namespace that has nothing but a loopback, one after the other, for the same time. The agent's
-//! figure holds all it does: schedule, rounds, spool, sealing and delivering. A reply of the loopback is made in the
-//! sender's own system call, so both pay for both halves of an echo.
+//! Both run in a namespace that has nothing but a loopback, one after the other, for the same time; fping once evenly,
+//! as one would use it, and once in bursts without a pause, which spares it most wake-ups. The agent's figure holds all
+//! it does: schedule, rounds, spool, sealing and delivering. A reply of the loopback is made in the sender's own system
+//! call, so both pay for both halves of an echo.
 
 use std::{fmt::Write as _, net::Ipv4Addr, thread, time::Duration};
 
@@ -71,10 +72,13 @@ impl Icmp {
             let interval = Duration::from_secs(interval);
             let namespace = Lab::quiet()?.namespace("loopback")?;
             let (agent, memory) = self.agent(&namespace, interval)?;
-            let fping = self.fping(&namespace, interval)?;
-            let ratio = format!("{:.2}", agent.each_us() / fping.each_us());
-            rows.push(agent.row(format!("kentongan-agent, {interval:?}"), memory, ratio));
-            rows.push(fping.row(format!("fping, {interval:?}"), String::new(), "1".to_owned()));
+            let period = interval / u32::from(PROBES);
+            let fping = self.fping(&namespace, period, period / u32::from(self.targets))?;
+            let burst = self.fping(&namespace, period, Duration::ZERO)?;
+            let ratio = |spent: Spent| format!("{:.2}", spent.each_us() / fping.each_us());
+            rows.push(agent.row(format!("kentongan-agent, {interval:?}"), memory, ratio(agent)));
+            rows.push(fping.row(format!("fping, {interval:?}"), String::new(), ratio(fping)));
+            rows.push(burst.row(format!("fping in bursts, {interval:?}"), String::new(), ratio(burst)));
         }
         let title = format!(
             "{} targets on the loopback, rounds of {PROBES} probes, {} s measured",
@@ -148,21 +152,21 @@ impl Icmp {
         Ok((Spent { probes: sent, lost: sent - answered, processor: after - before }, memory))
     }
 
-    fn fping(&self, namespace: &Namespace, interval: Duration) -> Result<Spent> {
+    /// Has fping ask every target once a `period`, one request `apart` from the next.
+    fn fping(&self, namespace: &Namespace, period: Duration, apart: Duration) -> Result<Spent> {
         let list = (1..=self.targets).fold(String::new(), |mut list, number| {
             let _ = writeln!(list, "{}", Self::address(number));
             list
         });
         let list = namespace.lab().write("targets", &list)?;
-        let period = interval / u32::from(PROBES);
         let count = self.seconds * 1_000 / millis(period).cast_unsigned();
-        let between = period.as_secs_f64() * 1e3 / f64::from(self.targets);
         let own = || processor::time(&std::fs::read_to_string("/proc/self/stat")?, Whose::Children);
         let before = own()?;
-        let mut fping = namespace.start("fping", "fping", |command| {
+        let name = format!("fping-{}", apart.as_micros());
+        let mut fping = namespace.start(&name, "fping", |command| {
             command
                 .args(["-q", "-c", &count.to_string(), "-p", &millis(period).to_string()])
-                .args(["-i", &format!("{between:.3}"), "-t", "1000", "-f"])
+                .args(["-i", &format!("{:.3}", apart.as_secs_f64() * 1e3), "-t", "1000", "-f"])
                 .arg(list);
         })?;
         fping.ended(Duration::from_secs(self.seconds * 2 + 60))?;

@@ -31,8 +31,9 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    telling: Telling,
     /// The lab lives as long as what runs in it.
-    lab: Lab,
+    _lab: Lab,
 }
 
 impl Process {
@@ -45,7 +46,7 @@ impl Process {
         let file = OpenOptions::new().create(true).append(true).open(&log)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        Ok(Process { name: name.to_owned(), child, log, lab: lab.clone() })
+        Ok(Process { name: name.to_owned(), child, log, telling: lab.telling(), _lab: lab.clone() })
     }
 
     /// Its process id.
@@ -60,11 +61,12 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Kills it at once, as a power cut would (SIGKILL).
+    /// Kills it at once, as a power cut would (SIGKILL). Its log is told by the next run of its name.
     ///
     /// # Errors
     /// When it cannot be waited for.
     pub fn kill(mut self) -> Result<ExitStatus> {
+        self.telling = Telling::Nothing;
         self.child.kill()?;
         Ok(self.child.wait()?)
     }
@@ -109,7 +111,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if self.lab.telling() == Telling::Logs {
+        if self.telling == Telling::Logs {
             let log = self.log();
             let from = log.lines().count().saturating_sub(TAIL);
             eprintln!("---- the end of {}'s log", self.name);
