@@ -40,6 +40,8 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
+    // The plan holds secrets, the spool what was seen: nobody else's to read.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_new(&arguments.log).context("the --log filter is not right")?;
     tracing_subscriber::fmt()

@@ -85,14 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     let data = arguments.data.as_ref().unwrap_or(&settings.collector.data);
     if let Some(Task::Log { limit, all }) = arguments.task {
-        let read = if all { kentongan_alerts::log } else { kentongan_alerts::log_of_incidents };
-        return match read(&data.join(DATABASE), limit) {
-            Ok(entries) => {
-                entries.iter().for_each(|entry| println!("{}", told(entry)));
-                ExitCode::SUCCESS
-            }
-            Err(error) => crate::failed(&error),
-        };
+        return show_log(&data.join(DATABASE), limit, all);
     }
     let inventory = arguments.inventory.as_ref().unwrap_or(&settings.collector.inventory);
     let network = match inventory_file::read(inventory) {
@@ -111,6 +104,20 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) => crate::failed(&error),
+    }
+}
+
+/// Prints the log, newest first, and what was counted since the database was made.
+fn show_log(database: &Path, limit: usize, all: bool) -> ExitCode {
+    let read = if all { kentongan_alerts::log } else { kentongan_alerts::log_of_incidents };
+    let counted = kentongan_alerts::counters(database);
+    match read(database, limit).and_then(|entries| Ok((entries, counted?))) {
+        Ok((entries, counted)) => {
+            entries.iter().for_each(|entry| println!("{}", told(entry)));
+            println!("in all: {counted}");
+            ExitCode::SUCCESS
+        }
         Err(error) => crate::failed(&error),
     }
 }

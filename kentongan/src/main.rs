@@ -61,6 +61,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // What is kept (journal, tokens' digests, messages and their recipients) is nobody else's to read.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match Arguments::parse().command {
         Command::Up(arguments) => running::up(&arguments),
         Command::Collector(arguments) => running::collector(&arguments),

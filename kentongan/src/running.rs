@@ -177,6 +177,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 fn welcome(network: &Network, url: &str, data: &str, extent: Extent, channels: usize) {
     println!("Kentongan watches {}: {} sites.", network.name, network.sites.len());
+    println!("  page    {url}/");
     println!("  API     {url}/api/v1/network   (all of it: {url}/openapi.json)");
     println!("  table   kentongan status --url {url}");
     println!("  data    {data}");

@@ -122,6 +122,17 @@ pub struct Counters {
     pub log_cut: u64,
 }
 
+impl std::fmt::Display for Counters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Counters { queued, sent, withheld, failed_attempts, given_up, outbox_full, log_cut } = self;
+        write!(f, "{queued} waiting, {sent} sent, {withheld} withheld, {failed_attempts} attempts failed, ")?;
+        write!(
+            f,
+            "{given_up} given up, {outbox_full} dropped by a full outbox, {log_cut} entries cut from the log"
+        )
+    }
+}
+
 impl Store {
     /// The newest entries, `limit` at most; `but` leaves one topic out.
     pub(crate) fn log(&self, limit: usize, but: Option<Topic>) -> Result<Vec<Entry>, StoreError> {
