@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use kentongan_model::{id::SiteId, state::State, time::Timestamp};
-use kentongan_timeline::{Interval, Judgement, SiteJudgement, Span, Unproven};
+use kentongan_timeline::{Interval, Judgement, SiteJudgement, Unproven};
 
 use crate::{inventory::Inventory, store::journal::Position};
 
@@ -30,8 +30,6 @@ pub(crate) struct Board {
 pub(crate) struct SiteNow {
     /// The end of its timeline, [`TAIL_MS`] long when there is so much; the `to` of the last interval is the board's.
     pub(crate) tail: Vec<Interval>,
-    /// When it is under maintenance.
-    pub(crate) maintenance: Vec<Span>,
     /// Whether it is probed and has never answered.
     pub(crate) never_answered: bool,
     /// Evidence of it that counts for nothing yet.
@@ -43,7 +41,6 @@ impl SiteNow {
         let first = judged.timeline.partition_point(|interval| until.millis_since(interval.to) >= TAIL_MS);
         SiteNow {
             tail: judged.timeline[first..].to_vec(),
-            maintenance: judged.maintenance.clone(),
             never_answered: judged.never_answered,
             unproven: judged.unproven.clone(),
         }

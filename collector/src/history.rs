@@ -3,7 +3,7 @@
 //! The rule it guards: a period is cut to the site's `since` and to now, and what nobody observed in it is unknown, so
 //! that the seconds always add up to the period.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use kentongan_model::{id::SiteId, inventory::Site, state::State};
 use kentongan_timeline::{Interval, Span, Uptime, uptime};
@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::{
     board::Board,
+    inventory::Inventory,
     store::{StoreError, state},
 };
 
@@ -19,7 +20,7 @@ use crate::{
 pub(crate) struct History {
     asked: Span,
     timelines: HashMap<SiteId, Vec<Interval>>,
-    maintenance: HashMap<SiteId, Vec<Span>>,
+    inventory: Arc<Inventory>,
 }
 
 /// One site's part of it.
@@ -29,7 +30,7 @@ pub(crate) struct Told {
     pub(crate) period: Span,
     /// Intervals that cover it without a gap; they may reach beyond it.
     pub(crate) intervals: Vec<Interval>,
-    /// When it was under maintenance.
+    /// When it is under maintenance, also beyond the period.
     pub(crate) maintenance: Vec<Span>,
     sla_pct: f64,
 }
@@ -48,9 +49,7 @@ impl History {
         for (id, interval) in state::intervals(conn, site, (asked.from, asked.to), now)? {
             timelines.entry(id).or_default().push(interval);
         }
-        let judged = board.sites.iter().filter(|(id, _)| site.is_none_or(|site| site == *id));
-        let maintenance = judged.map(|(id, judged)| (id.clone(), judged.maintenance.clone())).collect();
-        Ok(History { asked, timelines, maintenance })
+        Ok(History { asked, timelines, inventory: Arc::clone(&board.inventory) })
     }
 
     /// What it tells of a site.
@@ -58,7 +57,7 @@ impl History {
         let from = site.since.map_or(self.asked.from, |since| since.max(self.asked.from));
         let period = Span::new(from.min(self.asked.to), self.asked.to);
         let stored = self.timelines.get(&site.id).map_or(&[][..], Vec::as_slice);
-        let maintenance = self.maintenance.get(&site.id).cloned().unwrap_or_default();
+        let maintenance = self.inventory.maintenance(&site.id).to_vec();
         Told { period, intervals: whole(stored, period), maintenance, sla_pct: site.settings.sla }
     }
 }
@@ -90,9 +89,35 @@ fn whole(stored: &[Interval], period: Span) -> Vec<Interval> {
 
 #[cfg(test)]
 mod tests {
-    use kentongan_model::time::Timestamp;
+    use std::collections::BTreeMap;
+
+    use kentongan_model::{inventory::Network, time::Timestamp};
 
     use super::*;
+    use crate::store::{STATE_STEPS, open};
+
+    #[test]
+    fn planned_work_counts_as_such_however_long_ago_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let conn = open(&dir.path().join("state.db"), STATE_STEPS).unwrap();
+        let network = Network::parse(
+            "[network]\nname = 'Uji'\n[[site]]\nid = 'noc'\nname = 'NOC'\nkind = 'backbone'\naddress = '10.0.0.1'\n\
+             [[maintenance]]\nsite = 'noc'\nfrom = 2026-01-01T01:00:00Z\nto = 2026-01-01T03:00:00Z\n",
+        )
+        .unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let board = Board {
+            as_of: at("2026-11-01T00:00:00Z"),
+            position: 0,
+            from: at("2026-10-01T00:00:00Z"),
+            inventory: Arc::new(Inventory::new(network, String::new(), BTreeMap::new())),
+            sites: Arc::default(),
+        };
+        let asked = Span::new(at("2026-01-01T02:00:00Z"), at("2026-01-01T04:00:00Z"));
+        let history = History::read(&conn, &board, None, asked).unwrap();
+        let sums = history.of(&board.inventory.network.sites[0]).uptime().sums;
+        assert_eq!((sums.maintenance_ms, sums.unknown_ms), (3_600_000, 3_600_000));
+    }
 
     #[test]
     fn what_nobody_observed_is_unknown_and_the_seconds_add_up() {

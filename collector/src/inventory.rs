@@ -11,10 +11,11 @@ use std::{
 };
 
 use kentongan_model::{
-    id::CredentialId,
+    id::{CredentialId, SiteId},
     inventory::{Faults, MissingSecrets, Network},
     plan::Access,
 };
+use kentongan_timeline::{Span, maintenance};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,7 @@ pub(crate) struct Inventory {
     pub(crate) digest: String,
     /// How devices are asked, secrets included.
     pub(crate) accesses: BTreeMap<CredentialId, Access>,
+    maintenance: BTreeMap<SiteId, Vec<Span>>,
 }
 
 /// Why an inventory cannot be used.
@@ -60,6 +62,18 @@ pub enum InventoryError {
 }
 
 impl Inventory {
+    /// An inventory of these parts.
+    pub(crate) fn new(network: Network, digest: String, accesses: BTreeMap<CredentialId, Access>) -> Self {
+        let maintenance = maintenance(&network);
+        Inventory { network, digest, accesses, maintenance }
+    }
+
+    /// When a site is under maintenance, past and to come: whoever asks cuts it to his period. What the judge holds
+    /// is no older than its retention and ends where it judged last.
+    pub(crate) fn maintenance(&self, site: &SiteId) -> &[Span] {
+        self.maintenance.get(site).map_or(&[], Vec::as_slice)
+    }
+
     /// Reads and checks the file and fetches the secrets that it points to.
     pub(crate) fn read(path: &Path) -> Result<Inventory, InventoryError> {
         let text = std::fs::read_to_string(path)
@@ -67,7 +81,7 @@ impl Inventory {
         let network = Network::parse(&text)
             .map_err(|faults| InventoryError::Faults { path: path.to_owned(), faults })?;
         let accesses = network.accesses().map_err(InventoryError::Secrets)?;
-        Ok(Inventory { network, digest: hex::encode(Sha256::digest(text.as_bytes())), accesses })
+        Ok(Inventory::new(network, hex::encode(Sha256::digest(text.as_bytes())), accesses))
     }
 }
 

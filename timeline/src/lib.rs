@@ -39,5 +39,6 @@ pub use incident::{GROUP_WAIT_MS, Incident};
 pub use interval::Interval;
 pub use judgement::{Judgement, SiteJudgement, Unproven};
 pub use live::{Checkpoint, Counters, Live, MAX_AHEAD, RETENTION_DAYS};
+pub use maintenance::maintenance;
 pub use span::{Span, covered, joined, within};
 pub use uptime::{Sums, Uptime, uptime};

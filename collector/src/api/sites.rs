@@ -135,26 +135,23 @@ pub(super) fn row(site: &Site, board: &Board, seen: Option<&SiteSeen>) -> SiteRo
         since: current.map_or(now, |interval| interval.from),
         roots: current
             .map_or_else(Vec::new, |interval| interval.roots.iter().map(SiteId::to_string).collect()),
-        maintenance: judged.is_some_and(|judged| under(&judged.maintenance, now)),
+        maintenance: board.inventory.maintenance(&site.id).iter().any(|span| span.contains(now)),
         never_answered: judged.is_some_and(|judged| judged.never_answered),
-        uptime_24h_pct: judged.and_then(|judged| uptime_24h(site, judged, now)),
+        uptime_24h_pct: judged.and_then(|judged| uptime_24h(site, judged, board)),
         rtt_ms: rtt_ms.map(thousandths),
         loss_pct: loss_pct.map(thousandths),
         last_seen: seen.and_then(SiteSeen::last_seen),
     }
 }
 
-fn uptime_24h(site: &Site, judged: &SiteNow, now: Timestamp) -> Option<f64> {
+fn uptime_24h(site: &Site, judged: &SiteNow, board: &Board) -> Option<f64> {
+    let now = board.as_of;
     let day_ago = Timestamp::from_millis(now.as_millis() - TAIL_MS);
     let from = site.since.map_or(day_ago, |since| since.max(day_ago));
     let period = Span::new(from, now.max(from));
-    let figures = uptime(&judged.last_day(now), &judged.maintenance, period, site.settings.sla);
+    let figures =
+        uptime(&judged.last_day(now), board.inventory.maintenance(&site.id), period, site.settings.sla);
     figures.sums.uptime_pct().map(thousandths)
-}
-
-fn under(maintenance: &[Span], now: Timestamp) -> bool {
-    // The judgement ends at now: what reaches to its end goes on.
-    maintenance.iter().any(|span| span.from <= now && now <= span.to)
 }
 
 /// To three decimals: nobody reads more.

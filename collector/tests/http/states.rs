@@ -140,3 +140,31 @@ async fn an_edited_inventory_is_taken_over_and_a_bad_edit_changes_nothing() {
     assert_eq!(new["state"], "up");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn while_planned_work_goes_on_its_seconds_grow_and_those_of_up_stand_still() {
+    let town = Town::new();
+    let text = std::fs::read_to_string(town.inventory()).unwrap();
+    let window =
+        "\n[[maintenance]]\nsite = 'kec-a'\nfrom = 2026-11-01T00:00:30Z\nto = 2026-11-01T09:00:00Z\n";
+    std::fs::write(town.inventory(), format!("{text}{window}")).unwrap();
+    let mut crew = Crew::of(&town);
+    let running = town.start().await;
+    crew.ticks(6, &town, &running, &[]).await;
+    let ask = async || {
+        running.settled(&town).await;
+        let path = "/api/v1/sites/desa-a/timeline?from=2026-11-01T00:00:00Z";
+        let told = running.json(&town, path).await;
+        let seconds = |state: &str| told["uptime"][state].as_f64().unwrap();
+        (seconds("maintenance_s"), seconds("up_s"))
+    };
+    town.clock.advance(Duration::from_secs(1));
+    let (maintained, up) = ask().await;
+    for later in 1..=3 {
+        town.clock.advance(Duration::from_secs(2));
+        assert_eq!(ask().await, (maintained + f64::from(2 * later), up));
+    }
+    let desa = running.json(&town, "/api/v1/sites/desa-a").await;
+    assert_eq!(desa["maintenance"], true);
+    running.stop().await;
+}
