@@ -57,18 +57,19 @@ pub(crate) async fn run(
     loop {
         let last = stop.is_cancelled();
         let changed = inventory.has_changed().unwrap_or(false).then(|| inventory.borrow_and_update().clone());
-        let clock_there = Arc::clone(&clock);
+        let (clock_there, stopping) = (Arc::clone(&clock), stop.clone());
         let worked = tokio::task::spawn_blocking(move || {
             if let Some(inventory) = changed {
                 judge.change_inventory(inventory);
             }
-            let outcome = step(&mut judge, &*clock_there, last);
+            let outcome = step(&mut judge, &*clock_there, last, &stopping);
             (judge, outcome)
         });
         let outcome;
         (judge, outcome) = worked.await.map_err(|_| Panicked)?;
         match outcome {
-            Ok(board) => {
+            Ok(None) => return Ok(()),
+            Ok(Some(board)) => {
                 failing = false;
                 metrics.judged_position.set(board.position);
                 if let Some(sink) = &sink {
@@ -91,12 +92,23 @@ pub(crate) async fn run(
     }
 }
 
-fn step(judge: &mut Judge, clock: &dyn Clock, last: bool) -> Result<Board, StoreError> {
+/// Reads on to the end of the journal and judges. On stop it reads one chunk more; if that is not the end there is no
+/// judgement, which would be one without the latest deliveries, and the next start goes on from here.
+pub(crate) fn step(
+    judge: &mut Judge,
+    clock: &dyn Clock,
+    last: bool,
+    stop: &CancellationToken,
+) -> Result<Option<Board>, StoreError> {
     let begun = clock.now();
     let behind = judge.behind()?;
     let mut told = begun;
     while judge.read_on()? {
         let now = clock.now();
+        if stop.is_cancelled() {
+            judge.tidy(now, true)?;
+            return Ok(None);
+        }
         if behind >= MANY && now.since(told) >= Duration::from_secs(5) {
             told = now;
             let left = judge.behind()?;
@@ -106,7 +118,7 @@ fn step(judge: &mut Judge, clock: &dyn Clock, last: bool) -> Result<Board, Store
     let now = clock.now();
     let board = judge.judge(now)?;
     judge.tidy(now, last)?;
-    Ok(board)
+    Ok(Some(board))
 }
 
 /// What InfluxDB was told of sites.

@@ -71,6 +71,9 @@ pub enum Error {
     /// The judge has a fault.
     #[error("states can no longer be judged; the log says why")]
     Judge,
+    /// A part that runs as long as the collector has ended before it.
+    #[error("{0} has ended by a fault; the log says why")]
+    Ended(&'static str),
     /// The API cannot be served.
     #[error("the API can no longer be served")]
     Serve(#[source] std::io::Error),

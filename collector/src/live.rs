@@ -35,6 +35,8 @@ use crate::{
 const CHUNK: usize = 500;
 /// How often the timeline's memory is put away.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// Bytes of a checkpoint that are unpacked at most; one that is larger is not taken up, and the journal judged anew.
+const LARGEST_CHECKPOINT: u64 = 512 << 20;
 /// Rows of each kind that one sweep of the retention drops at most.
 const SWEEP: usize = 2_000;
 
@@ -75,9 +77,9 @@ impl Judge {
             fits
         });
         let taken_up = found.and_then(|found| {
-            let read = unpack(&found.live);
+            let read = unpack(&found.live, LARGEST_CHECKPOINT);
             let live = read.map(|checkpoint| Live::restore(&inventory.network, checkpoint));
-            let live = live.inspect_err(|error| tracing::warn!(%error, "the checkpoint is of another version; the journal is judged anew"));
+            let live = live.inspect_err(|error| tracing::warn!(%error, "the checkpoint cannot be taken up; the journal is judged anew"));
             Some((live.ok()?, found.position, found.run))
         });
         let (live, position, run) = taken_up.unwrap_or_else(|| (Live::new(&inventory.network), 0, 0));
@@ -132,6 +134,7 @@ impl Judge {
     /// Judges as of `now` and makes the store agree.
     pub(crate) fn judge(&mut self, now: Timestamp) -> Result<Board, StoreError> {
         self.live.judge(now);
+        self.metrics.timeline(self.live.counters());
         let revision = self.live.revision();
         let judgement = self.live.judge(now); // Known already: this only borrows it.
         if let Some((judged, board)) = &mut self.judged
@@ -234,9 +237,12 @@ fn pack(checkpoint: &Checkpoint) -> std::io::Result<Vec<u8>> {
     packed.finish()
 }
 
-fn unpack(packed: &[u8]) -> std::io::Result<Checkpoint> {
+fn unpack(packed: &[u8], most: u64) -> std::io::Result<Checkpoint> {
     let mut json = Vec::new();
-    ZlibDecoder::new(packed).read_to_end(&mut json)?;
+    ZlibDecoder::new(packed).take(most.saturating_add(1)).read_to_end(&mut json)?;
+    if json.len() as u64 > most {
+        return Err(std::io::Error::other(format!("it is larger than {most} bytes")));
+    }
     Ok(serde_json::from_slice(&json)?)
 }
 

@@ -1,5 +1,7 @@
 //! What the collector counts, for Prometheus (`GET /metrics`). Each limit has its counter here.
 
+use std::sync::atomic::Ordering;
+
 use prometheus_client::{
     encoding::{self, EncodeLabelSet, EncodeLabelValue},
     metrics::{
@@ -38,6 +40,13 @@ pub(crate) struct RefusalLabels {
     pub(crate) reason: &'static str,
 }
 
+/// One reason why the live timeline leaves observations out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct LeftOutLabels {
+    /// One of the four of the timeline's counters.
+    pub(crate) reason: &'static str,
+}
+
 /// Every counter and gauge.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -72,8 +81,14 @@ pub(crate) struct Metrics {
     pub(crate) inventory_faulty: Gauge,
     /// Times that a changed inventory was taken over.
     pub(crate) inventory_reloads: Counter,
-    /// Long polls that wait now.
+    /// Long polls that wait now, read off their places when it is asked.
     pub(crate) long_polls: Gauge,
+    /// 1 while the journal cannot be written.
+    pub(crate) journal_faulty: Gauge,
+    /// Runs of the collector that went because they were too old or too many.
+    pub(crate) runs_dropped: Counter,
+    /// Observations that the live timeline did not take in, by why.
+    left_out: Family<LeftOutLabels, Counter>,
 }
 
 impl Metrics {
@@ -116,6 +131,12 @@ impl Metrics {
             inventory_faulty: counted!("inventory_faulty", "1 while the inventory on disk has faults"),
             inventory_reloads: counted!("inventory_reloads", "Changed inventories taken over"),
             long_polls: counted!("long_polls", "Long polls that wait now"),
+            journal_faulty: counted!("journal_faulty", "1 while the journal cannot be written"),
+            runs_dropped: counted!(
+                "runs_dropped",
+                "Runs of the collector forgotten, being too old or too many"
+            ),
+            left_out: counted!("observations_left_out", "Observations that live judging left out, by why"),
             registry,
         }
     }
@@ -123,6 +144,19 @@ impl Metrics {
     /// Counts a request that was refused.
     pub(crate) fn refuse(&self, reason: &'static str) {
         self.refused.get_or_create(&RefusalLabels { reason }).inc();
+    }
+
+    /// Takes over what the live timeline has counted.
+    pub(crate) fn timeline(&self, counted: kentongan_timeline::Counters) {
+        let kentongan_timeline::Counters { too_late, too_many_ahead, misdated, unknown } = counted;
+        for (reason, count) in [
+            ("too-late", too_late),
+            ("too-many-ahead", too_many_ahead),
+            ("misdated", misdated),
+            ("unknown", unknown),
+        ] {
+            self.left_out.get_or_create(&LeftOutLabels { reason }).inner().store(count, Ordering::Relaxed);
+        }
     }
 
     /// Counts a delivery.

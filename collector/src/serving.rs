@@ -1,7 +1,8 @@
 //! Serving: the parts of a collector wired together, and ended in order.
 //!
 //! The rule it guards: on stop everything drains in the direction of the data: first no more requests, then the judge's
-//! last word, then the queue of the metric store, and the journal's last.
+//! last word, then the queue of the metric store, and the journal's last. A part that ends unasked ends the whole with
+//! an error, for whoever supervises it to start it anew.
 
 use std::{sync::Arc, time::Duration};
 
@@ -61,11 +62,11 @@ pub(crate) async fn run(
         config,
     });
 
-    let watching = Ending::spawn(|end| shelf.clone().watch(Arc::clone(&metrics), end));
+    let mut watching = Ending::spawn(|end| shelf.clone().watch(Arc::clone(&metrics), end));
     let mut judging = Ending::spawn(|end| {
         judging::run(judge, clock, shelf.follow(), shown, (sink.clone(), Arc::clone(&metrics)), end)
     });
-    let carrying = sink.map(|sink| {
+    let mut carrying = sink.map(|sink| {
         let reader = Reader::new(journal, Arc::clone(&metrics));
         let (inventory, committed) = (shelf.follow(), writer.committed());
         let carried = Arc::clone(&sink);
@@ -84,6 +85,9 @@ pub(crate) async fn run(
         served = graceful.into_future() => served.map_err(Error::Serve),
         () = overdue => Ok(()),
         _ = &mut judging.task => Err(Error::Judge),
+        _ = &mut watching.task => Err(Error::Ended("watching the inventory")),
+        part = either_ends(&mut carrying) => Err(Error::Ended(part)),
+        () = writer.ended() => Err(Error::Ended("writing the journal")),
     };
     stop.cancel();
     watching.end().await;
@@ -100,6 +104,17 @@ pub(crate) async fn run(
     ended
 }
 
+/// Waits until one of the two tasks that carry to the metric store ends, and tells which; for good when there are none.
+async fn either_ends(carrying: &mut Option<(Ending<()>, Ending<()>)>) -> &'static str {
+    match carrying {
+        None => std::future::pending().await,
+        Some((following, sinking)) => tokio::select! {
+            _ = &mut following.task => "following the journal for InfluxDB",
+            _ = &mut sinking.task => "carrying points to InfluxDB",
+        },
+    }
+}
+
 /// A task with the token that ends it. It ends, too, when this is dropped.
 struct Ending<T> {
     token: CancellationToken,
@@ -112,9 +127,12 @@ impl<T: Send + 'static> Ending<T> {
         Ending { task: tokio::spawn(task(token.clone())), token }
     }
 
-    /// Ends it and waits; none when it has panicked.
+    /// Ends it and waits; none when it has panicked or had ended before.
     async fn end(mut self) -> Option<T> {
         self.token.cancel();
+        if self.task.is_finished() {
+            return None; // It may have been waited for already, which one can do once only.
+        }
         (&mut self.task).await.ok()
     }
 }

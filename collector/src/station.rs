@@ -54,6 +54,9 @@ impl Station {
 
     /// All that is counted, for Prometheus.
     pub(crate) fn metrics_text(&self) -> String {
+        // What is read off cannot be forgotten when a client hangs up.
+        let waiting = self.config.limits.long_polls.saturating_sub(self.long_polls.available_permits());
+        self.metrics.long_polls.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.metrics.text(self.sink.as_ref().map(|sink| sink.counters()))
     }
 }

@@ -60,9 +60,7 @@ async fn wait_for(station: &Station, after: i64, longest: Duration) -> Result<()
     }
     let busy = |_| Problem::busy("as many wait for events as may; ask without `wait`, or later");
     let _place = station.long_polls.try_acquire().map_err(busy)?;
-    station.metrics.long_polls.inc();
     let arrived = tokio::time::timeout(longest, last.wait_for(|last| *last > after));
     station.stop.run_until_cancelled(arrived).await;
-    station.metrics.long_polls.dec();
     Ok(())
 }

@@ -19,8 +19,10 @@ pub(super) struct Described(pub(super) Arc<str>);
 /// Whether the collector is ready, and what is wrong.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Ready {
-    /// Whether states are being judged.
+    /// Whether states are being judged and the journal can be written.
     ready: bool,
+    /// Whether the journal can be written.
+    journal_writable: bool,
     /// What is wrong with the inventory file; the one before it is in use.
     #[serde(skip_serializing_if = "Option::is_none")]
     inventory_fault: Option<String>,
@@ -40,11 +42,16 @@ pub(super) async fn healthz() -> &'static str {
 
 /// Whether it is ready
 ///
-/// 503 until the journal since the last checkpoint has been judged again.
+/// 503 until the journal since the last checkpoint has been judged again, and while the journal cannot be written.
 #[utoipa::path(get, path = "/readyz", tag = "collector",
     responses((status = 200, body = Ready), (status = 503, body = Ready)))]
 pub(super) async fn readyz(State(station): State<Arc<Station>>) -> Response {
-    let ready = Ready { ready: station.board().is_ok(), inventory_fault: station.shelf.fault() };
+    let journal_writable = station.metrics.journal_faulty.get() == 0;
+    let ready = Ready {
+        ready: station.board().is_ok() && journal_writable,
+        journal_writable,
+        inventory_fault: station.shelf.fault(),
+    };
     let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(ready)).into_response()
 }

@@ -281,3 +281,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stop_during_a_long_catch_up_puts_away_what_was_read_and_judges_nothing() {
+    let mut house = House::build();
+    let ticks = i64::try_from(CHUNK).unwrap() + 20;
+    for tick in 0..ticks {
+        house.now = second(tick * 10);
+        house.file(0, tick, 0);
+    }
+    let clock = kentongan_model::time::HandClock::new(house.now, house.now);
+    let stop = tokio_util::sync::CancellationToken::new();
+    stop.cancel();
+    let mut judge = house.judge();
+    assert!(crate::judging::step(&mut judge, &clock, false, &stop).unwrap().is_none());
+    drop(judge);
+    let mut judge = house.judge();
+    assert_eq!(judge.behind().unwrap(), 20, "it goes on where it was stopped");
+    assert!(crate::judging::step(&mut judge, &clock, true, &stop).unwrap().is_some());
+    assert_eq!(judge.behind().unwrap(), 0);
+}
+
+#[test]
+fn a_checkpoint_that_is_too_large_is_not_unpacked() {
+    let network = Network::parse(INVENTORY).unwrap();
+    let packed = pack(&Live::new(&network).checkpoint()).unwrap();
+    assert!(unpack(&packed, LARGEST_CHECKPOINT).is_ok());
+    assert!(unpack(&packed, 10).unwrap_err().to_string().contains("larger than 10 bytes"));
+}

@@ -1,10 +1,15 @@
 //! When the collector ran. The gaps between its runs are its downtimes, which the contract needs: in a downtime
-//! nobody observed at the core, so that silence there says nothing.
+//! nobody observed at the core, so that silence there says nothing. They are kept as long as deliveries are
+//! (`journal_days`), and no more than [`MOST`]; what goes is counted in `kentongan_runs_dropped_total`.
 
 use kentongan_model::{observation::Downtime, time::Timestamp};
 use rusqlite::{Connection, params};
 
 use super::StoreError;
+
+/// Runs that are kept at most; beyond, the oldest go, however young: a collector that is restarted without end does not
+/// fill the disk.
+const MOST: i64 = 100_000;
 
 /// The number of a run.
 pub(crate) type Run = i64;
@@ -53,6 +58,19 @@ pub(crate) fn downtimes(conn: &Connection, after: Run) -> Result<Vec<(Run, Optio
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Lets go of the runs before the last one that began before `before`, `limit` of them at most: what lies between two
+/// runs that stay is still a downtime.
+pub(crate) fn forget(conn: &Connection, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let gone = conn.execute(
+        "DELETE FROM runs WHERE id IN (SELECT id FROM runs
+           WHERE id < (SELECT max(id) FROM runs WHERE started_at < ?1) OR id <= (SELECT max(id) FROM runs) - ?2
+           ORDER BY id LIMIT ?3)",
+        params![before.as_millis(), MOST, limit],
+    )?;
+    Ok(gone)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +91,20 @@ mod tests {
         let told = downtimes(&conn, 0).unwrap();
         assert_eq!(told, [(first, None), (second, down(50, 100)), (third, down(110, 130))]);
         assert_eq!(downtimes(&conn, second).unwrap(), [(third, down(110, 130))]);
+    }
+
+    #[test]
+    fn runs_go_when_they_are_too_old_but_for_the_one_before_a_downtime_that_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let conn = open(&dir.path().join("journal.db"), JOURNAL_STEPS).unwrap();
+        let at = |second: i64| Timestamp::from_millis(second * 1000);
+        let runs: Vec<Run> = (0..5).map(|k| begin(&conn, at(k * 100)).unwrap()).collect();
+        assert_eq!(forget(&conn, at(250), 1).unwrap(), 1);
+        assert_eq!(forget(&conn, at(250), 9).unwrap(), 1);
+        assert_eq!(forget(&conn, at(250), 9).unwrap(), 0);
+        let down = |from, to| Some(Downtime { from: at(from), to: at(to) });
+        let told = downtimes(&conn, 0).unwrap();
+        assert_eq!(told, [(runs[2], None), (runs[3], down(200, 300)), (runs[4], down(300, 400))]);
     }
 
     #[test]

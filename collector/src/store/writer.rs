@@ -90,6 +90,12 @@ impl Writer {
         self.committed.clone()
     }
 
+    /// Returns when the thread has ended, by a panic if a `Writer` is left.
+    pub(crate) async fn ended(&self) {
+        let mut committed = self.committed();
+        while committed.changed().await.is_ok() {}
+    }
+
     /// Files a delivery; returns when it is on disk.
     pub(crate) async fn file(&self, filing: Filing) -> Result<Filed, Unwritten> {
         self.give(|reply| Job::File(Box::new(filing), reply)).await
@@ -161,6 +167,7 @@ impl Desk {
         match self.transact(&group) {
             Ok(outcomes) => {
                 self.metrics.journal_commits.inc();
+                self.metrics.journal_faulty.set(0);
                 if let Some(last) = outcomes.iter().filter_map(Outcome::position).max() {
                     self.told.send_replace(last);
                 }
@@ -170,6 +177,7 @@ impl Desk {
             }
             Err(error) => {
                 self.metrics.journal_failures.inc();
+                self.metrics.journal_faulty.set(1);
                 tracing::error!(%error, cause = ?std::error::Error::source(&error), "the journal cannot be written");
                 // Each job's reply is dropped with it, which tells its giver.
             }
@@ -209,9 +217,10 @@ impl Desk {
             runs::alive(&tx, run, now)?;
         }
         let due = self.swept.is_none_or(|swept| now.since(swept) >= Duration::from_secs(60));
-        let mut dropped = 0;
+        let (mut dropped, mut runs_dropped) = (0, 0);
         if due {
             let before = now - self.keep;
+            runs_dropped = runs::forget(&tx, before, SWEEP)?;
             dropped = journal::forget(&tx, before, SWEEP)?;
             if dropped > 0 {
                 plans::forget(&tx, before)?;
@@ -223,6 +232,7 @@ impl Desk {
             // A sweep that took all it may goes on with the next group.
             self.swept = (dropped < SWEEP).then_some(now);
             self.metrics.journal_dropped.inc_by(dropped as u64);
+            self.metrics.runs_dropped.inc_by(runs_dropped as u64);
         }
         Ok(outcomes)
     }

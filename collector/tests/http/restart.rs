@@ -1,11 +1,19 @@
 //! Ends and beginnings: whatever happens to the process, the journal keeps what was acknowledged, and the feed tells
 //! each thing once.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use kentongan_collector::{Collector, Error};
-use kentongan_model::time::Clock;
+use kentongan_model::time::{Clock, HandClock, Stamp, Timestamp};
+use reqwest::StatusCode;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::town::{Crew, Running, Town, feed};
 
@@ -112,4 +120,41 @@ async fn a_second_collector_on_the_same_data_is_refused_with_a_sentence() {
         "{told}"
     );
     running.stop().await;
+}
+
+/// A clock that fails the thread that writes the journal, once it is told to.
+#[derive(Debug)]
+struct Faulty(HandClock, AtomicBool);
+
+impl Clock for Faulty {
+    fn now(&self) -> Timestamp {
+        let writing = std::thread::current().name() == Some("journal");
+        assert!(!(writing && self.1.load(Ordering::Relaxed)), "the test fails the writer");
+        self.0.now()
+    }
+    fn stamp(&self) -> Stamp {
+        self.0.stamp()
+    }
+    fn since_boot(&self) -> Duration {
+        self.0.since_boot()
+    }
+}
+
+#[tokio::test]
+async fn a_journal_whose_writer_dies_ends_the_collector_with_an_error() {
+    let town = Town::new();
+    let agent = town.agent("kec-a");
+    let clock = Arc::new(Faulty(town.clock.clone(), AtomicBool::new(false)));
+    let collector = Collector::open(town.config(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(collector.serve(listener, CancellationToken::new()));
+    while town.http.get(format!("{base}/readyz")).send().await.unwrap().status() != StatusCode::OK {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    clock.1.store(true, Ordering::Relaxed);
+    // A plan that is handed out for the first time has to be written.
+    let _ = town.http.get(format!("{base}/api/v1/agents/kec-a/plan")).bearer_auth(&agent.token).send().await;
+    let ended = serving.await.unwrap().unwrap_err();
+    assert_eq!(ended.to_string(), "writing the journal has ended by a fault; the log says why");
 }

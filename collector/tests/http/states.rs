@@ -168,3 +168,46 @@ async fn while_planned_work_goes_on_its_seconds_grow_and_those_of_up_stand_still
     assert_eq!(desa["maintenance"], true);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn who_hangs_up_waits_for_events_no_longer() {
+    let town = Town::new();
+    let running = town.start().await;
+    let waits = async |wanted: f64| {
+        for _ in 0..800 {
+            if running.metric(&town, "long_polls").await == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("there were never {wanted} long polls");
+    };
+    let (http, url) = (town.http.clone(), format!("{}/api/v1/events?after=0&wait=60", running.base));
+    let waiting = tokio::spawn(async move { http.get(url).send().await });
+    waits(1.0).await;
+    waiting.abort();
+    waits(0.0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_live_timeline_leaves_out_is_counted() {
+    let town = Town::new();
+    let mut crew = Crew::of(&town);
+    let running = town.start().await;
+    crew.ticks(3, &town, &running, &[]).await;
+    running.settled(&town).await;
+    let text = std::fs::read_to_string(town.inventory()).unwrap();
+    let without = text.split("[[site]]\nid = \"desa-b\"").next().unwrap().to_owned();
+    std::fs::write(town.inventory(), without).unwrap();
+    while running.metric(&town, "inventory_reloads_total").await < 1.0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let unknown = "observations_left_out_total{reason=\"unknown\"}";
+    assert_eq!(running.metric(&town, unknown).await, 0.0);
+    town.clock.advance(Duration::from_secs(10));
+    crew.kec.deliver(&running, &[("desa-b/gateway", true)]).await;
+    running.settled(&town).await;
+    assert_eq!(running.metric(&town, unknown).await, 1.0);
+    running.stop().await;
+}
