@@ -47,7 +47,12 @@ pub(crate) async fn take(
     if batch.agent != agent {
         return Err(Problem::unfit(format!("the batch is of {}, and {agent} delivers it", batch.agent)));
     }
-    let plan = station.plans.contents(&agent, batch.plan).await?.ok_or_else(|| {
+    let mut plan = station.plans.contents(&agent, batch.plan).await?;
+    if plan.is_none() && station.plans.current(&agent).await.map_err(unwritten)?.is_some() {
+        // A journal that was begun anew has handed out nothing, but the inventory may still say the same plan.
+        plan = station.plans.contents(&agent, batch.plan).await?;
+    }
+    let plan = plan.ok_or_else(|| {
         Problem::unfit(format!(
             "the plan {} was never handed out to {agent}; fetch the plan anew",
             batch.plan

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Path, Request, State},
+    extract::{FromRequest, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
+use super::params::Named;
 use crate::{
     ingest::{self, unwritten},
     problem::Problem,
@@ -30,7 +31,7 @@ const PLAN_HEADER: &str = "kentongan-plan";
         (status = 404, description = "The inventory has no agent there", body = Problem)))]
 pub(super) async fn plan(
     State(station): State<Arc<Station>>,
-    Path(agent): Path<String>,
+    Named(agent): Named,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let agent = ingest::admit(&station, &agent, bearer(&headers)).await?;
@@ -59,12 +60,12 @@ pub(super) async fn plan(
         (status = 401, description = "The token is not the agent's", body = Problem),
         (status = 409, description = "Another batch has that name", body = Problem),
         (status = 413, description = "Too large", body = Problem),
-        (status = 422, description = "A batch that can never be taken", body = Problem),
+        (status = 422, description = "A batch that can never be taken; `Kentongan-Plan` is told all the same", body = Problem),
         (status = 429, description = "Too often; see `Retry-After`", body = Problem),
         (status = 503, description = "Not now; see `Retry-After`", body = Problem)))]
 pub(super) async fn deliver(
     State(station): State<Arc<Station>>,
-    Path(agent): Path<String>,
+    Named(agent): Named,
     request: Request,
 ) -> Result<Response, Problem> {
     let received_at = station.clock.now();
@@ -77,9 +78,10 @@ pub(super) async fn deliver(
             Problem::malformed("the body did not arrive whole")
         }
     })?;
-    ingest::take(&station, agent.clone(), received_at, bytes).await?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    // The batch is taken: that its plan cannot be told now is no reason to refuse it.
+    let taken = ingest::take(&station, agent.clone(), received_at, bytes).await;
+    let mut response = taken.map_or_else(Problem::into_response, |()| StatusCode::NO_CONTENT.into_response());
+    // Whether the batch is taken or refused, the next one can be of the right plan. That it cannot be told now is no
+    // reason to refuse this one.
     if let Ok(Some(handout)) = station.plans.current(&agent).await
         && let Ok(revision) = HeaderValue::from_str(&handout.revision.to_string())
     {

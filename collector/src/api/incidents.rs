@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use kentongan_model::{event::IncidentRecord, time::Timestamp};
 use kentongan_timeline::CauseEvidence;
 use serde::Serialize;
 
-use super::params::Params;
+use super::params::{Named, Params};
 use crate::{ledger::Kept, problem::Problem, station::Station, store::state};
 
 /// Incidents in one answer at most, the latest first.
@@ -78,7 +75,7 @@ pub(super) async fn incidents(
         (status = 404, description = "There is none of that number", body = Problem)))]
 pub(super) async fn incident(
     State(station): State<Arc<Station>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     params: Params,
 ) -> Result<Json<IncidentShown>, Problem> {
     params.done()?;

@@ -3,12 +3,25 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::{FromRequestParts, Path, Query},
     http::request::Parts,
 };
 use kentongan_model::time::Timestamp;
 
 use crate::problem::Problem;
+
+/// The piece of the path that names what is asked for.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named = Path::from_request_parts(parts, state).await;
+        named.map(|Path(name)| Named(name)).map_err(|_| Problem::parameter("", "the path is no UTF-8"))
+    }
+}
 
 /// What stands behind the `?`. Taken apart one by one; what is left at the end is unknown.
 #[derive(Debug)]

@@ -5,10 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use kentongan_model::{
     id::{Subject, TargetId, Vantage},
     inventory::{Network, Site},
@@ -16,7 +13,11 @@ use kentongan_model::{
 };
 use serde::Serialize;
 
-use super::{params::Params, site::find, sites::thousandths};
+use super::{
+    params::{Named, Params},
+    site::find,
+    sites::thousandths,
+};
 use crate::{
     latest::{Seen, median},
     problem::Problem,
@@ -103,7 +104,7 @@ struct Bucket {
         (status = 404, description = "The inventory has no such site or target", body = Problem)))]
 pub(super) async fn series(
     State(station): State<Arc<Station>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     mut params: Params,
 ) -> Result<Json<Series>, Problem> {
     let inventory = station.shelf.current();

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use kentongan_model::{
     id::SiteId,
     inventory::{Site, Target},
@@ -16,7 +13,7 @@ use serde::Serialize;
 
 use super::{
     incidents::IncidentShown,
-    params::Params,
+    params::{Named, Params},
     sites::{SiteRow, row, thousandths},
 };
 use crate::{
@@ -139,7 +136,7 @@ struct AgentShown {
         (status = 503, description = "Not judged yet", body = Problem)))]
 pub(super) async fn site(
     State(station): State<Arc<Station>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     params: Params,
 ) -> Result<Json<SiteInFull>, Problem> {
     params.done()?;

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use kentongan_model::{state::State as SiteState, time::Timestamp};
 use kentongan_timeline::{Span, within};
 use serde::Serialize;
 
-use super::{params::Params, site::find};
+use super::{
+    params::{Named, Params},
+    site::find,
+};
 use crate::{history::History, problem::Problem, station::Station};
 
 /// The length of a period that is not told, in seconds.
@@ -68,7 +68,7 @@ struct Window {
         (status = 503, description = "Not judged yet", body = Problem)))]
 pub(super) async fn timeline(
     State(station): State<Arc<Station>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     mut params: Params,
 ) -> Result<Json<Timeline>, Problem> {
     let board = station.board()?;

@@ -108,7 +108,10 @@ async fn what_can_never_be_taken_is_refused_for_good() {
     let unfit = (StatusCode::UNPROCESSABLE_ENTITY, "unfit".to_owned());
     let mut unknown = agent.batch(&[]);
     unknown.plan = PlanRevision(4711);
-    assert_eq!(problem(agent.send(&running, &unknown).await).await, unfit);
+    let refused = agent.send(&running, &unknown).await;
+    let current = agent.plan.as_ref().unwrap().0.to_string();
+    assert_eq!(refused.headers()["kentongan-plan"], current, "the next batch can be of the right plan");
+    assert_eq!(problem(refused).await, unfit);
     let mut beyond = agent.batch(&[("kec-a/gateway", true)]);
     beyond.rounds[0].target = 900;
     assert_eq!(problem(agent.send(&running, &beyond).await).await, unfit);
@@ -180,7 +183,27 @@ async fn what_the_api_does_not_know_is_a_problem_too() {
     assert_eq!(problem(missing).await, (StatusCode::NOT_FOUND, "not-found".to_owned()));
     let method = town.http.delete(format!("{}/api/v1/events", running.base)).send().await.unwrap();
     assert_eq!(problem(method).await, (StatusCode::METHOD_NOT_ALLOWED, "method".to_owned()));
+    for path in ["sites/%FF", "sites/%FF/timeline", "incidents/%FF", "agents/%FF/plan"] {
+        let unreadable = running.get(&town.http, &format!("/api/v1/{path}")).await;
+        assert_eq!(problem(unreadable).await.0, StatusCode::BAD_REQUEST, "{path}");
+    }
+    let url = format!("{}/api/v1/agents/%FF/deliveries", running.base);
+    let unreadable = town.http.post(url).send().await.unwrap();
+    assert_eq!(problem(unreadable).await.0, StatusCode::BAD_REQUEST);
     let unknown = running.get(&town.http, "/api/v1/events?aftr=1").await;
     assert_eq!(problem(unknown).await, (StatusCode::BAD_REQUEST, "parameter".to_owned()));
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_journal_begun_anew_takes_batches_of_a_plan_that_the_inventory_still_says() {
+    let (town, other) = (Town::new(), Town::new());
+    let (mut agent, elsewhere) = (town.agent("kec-a"), other.agent("kec-a"));
+    let running = town.start().await;
+    agent.fetch_plan(&running).await;
+    running.stop().await;
+    agent.token = elsewhere.token;
+    let fresh = other.start().await;
+    agent.deliver(&fresh, &[("kec-a/gateway", true)]).await;
+    fresh.stop().await;
 }
