@@ -28,12 +28,6 @@ pub(super) struct Ready {
     inventory_fault: Option<String>,
 }
 
-/// Where to look
-#[utoipa::path(get, path = "/", tag = "collector", responses((status = 200, content_type = "text/plain")))]
-pub(super) async fn pointer() -> &'static str {
-    "Kentongan. The API: /api/v1/network, /api/v1/sites, /api/v1/incidents, /api/v1/events; described in /openapi.json.\n"
-}
-
 /// Whether it lives
 #[utoipa::path(get, path = "/healthz", tag = "collector", responses((status = 200, content_type = "text/plain")))]
 pub(super) async fn healthz() -> &'static str {

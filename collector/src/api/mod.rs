@@ -6,6 +6,7 @@ mod events;
 mod health;
 mod incidents;
 mod network;
+mod page;
 mod params;
 mod series;
 mod site;
@@ -48,7 +49,7 @@ pub(crate) fn router(station: &Arc<Station>) -> Router {
         .routes(routes!(incidents::incident))
         .routes(routes!(uptime::uptime))
         .routes(routes!(events::events))
-        .routes(routes!(health::pointer))
+        .routes(routes!(page::page))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

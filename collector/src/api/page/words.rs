@@ -1,0 +1,149 @@
+//! What the page says, in both languages, and how it tells times, lengths of time and percentages in them.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use kentongan_model::{inventory::Language, state::State, time::Timestamp};
+
+/// The words of one language.
+#[derive(Debug)]
+pub(super) struct Words {
+    pub(super) language: Language,
+    pub(super) lang: &'static str,
+    pub(super) other: &'static str,
+    pub(super) other_name: &'static str,
+    pub(super) as_of: &'static str,
+    pub(super) outages: &'static str,
+    pub(super) no_outage: &'static str,
+    pub(super) since: &'static str,
+    pub(super) took_down: &'static str,
+    pub(super) maintenance: &'static str,
+    pub(super) uptime_today: &'static str,
+    pub(super) no_figure: &'static str,
+    pub(super) sites: &'static str,
+    pub(super) site_count: &'static str,
+    pub(super) backbone: &'static str,
+    pub(super) nowhere: &'static str,
+    pub(super) more_groups: &'static str,
+    pub(super) waiting: &'static str,
+    states: [&'static str; 5],
+    units: [&'static str; 4],
+    months: [&'static str; 12],
+}
+
+const INDONESIAN: Words = Words {
+    language: Language::Id,
+    lang: "id",
+    other: "en",
+    other_name: "English",
+    as_of: "Keadaan",
+    outages: "Gangguan yang berlangsung",
+    no_outage: "Tidak ada gangguan.",
+    since: "sejak",
+    took_down: "Ikut terputus",
+    maintenance: "pemeliharaan terjadwal",
+    uptime_today: "Ketersediaan hari ini",
+    no_figure: "Belum ada data",
+    sites: "Lokasi",
+    site_count: "lokasi",
+    backbone: "Jaringan tulang punggung",
+    nowhere: "Tanpa wilayah",
+    more_groups: "kecamatan lainnya",
+    waiting: "Data sedang disiapkan setelah sistem dijalankan. Halaman ini dimuat ulang sendiri.",
+    states: ["Tersambung", "Terganggu", "Putus", "Tak terjangkau", "Tidak diketahui"],
+    units: ["hari", "jam", "menit", "detik"],
+    months: ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"],
+};
+
+const ENGLISH: Words = Words {
+    language: Language::En,
+    lang: "en",
+    other: "id",
+    other_name: "Bahasa Indonesia",
+    as_of: "As of",
+    outages: "Outages now",
+    no_outage: "No outage.",
+    since: "since",
+    took_down: "Took down",
+    maintenance: "planned maintenance",
+    uptime_today: "Uptime today",
+    no_figure: "No data yet",
+    sites: "Sites",
+    site_count: "sites",
+    backbone: "Backbone",
+    nowhere: "Without a region",
+    more_groups: "more kecamatan",
+    waiting: "The data is being prepared after the start. This page reloads by itself.",
+    states: ["Up", "Degraded", "Down", "Unreachable", "Unknown"],
+    units: ["d", "h", "min", "s"],
+    months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+};
+
+impl Words {
+    /// Those of a language.
+    pub(super) fn of(language: Language) -> &'static Words {
+        match language {
+            Language::Id => &INDONESIAN,
+            Language::En => &ENGLISH,
+        }
+    }
+
+    /// A state.
+    pub(super) fn state(&self, state: State) -> &'static str {
+        self.states[match state {
+            State::Up => 0,
+            State::Degraded => 1,
+            State::Down => 2,
+            State::Unreachable => 3,
+            State::Unknown => 4,
+        }]
+    }
+
+    /// A time of day, with the date when it is not that of `now`.
+    pub(super) fn moment(&self, time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+        let [local, today] = [time, now].map(|time| time.to_jiff().to_zoned(zone.clone()));
+        let clock = match self.language {
+            Language::Id => local.strftime("%H.%M"),
+            Language::En => local.strftime("%H:%M"),
+        };
+        if local.date() == today.date() {
+            return clock.to_string();
+        }
+        let month = self.months[usize::from(local.month().unsigned_abs()) - 1];
+        let year = if local.year() == today.year() { String::new() } else { format!(" {}", local.year()) };
+        format!("{} {month}{year} {clock}", local.day())
+    }
+
+    /// The letters of the zone, such as WIB.
+    pub(super) fn zone(time: Timestamp, zone: &TimeZone) -> String {
+        time.to_jiff().to_zoned(zone.clone()).strftime("%Z").to_string()
+    }
+
+    /// A length of time in its two largest units, to the minute when it is that long.
+    pub(super) fn length(&self, length: Duration) -> String {
+        let seconds = length.as_secs();
+        let counts = [seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60];
+        let first = counts.iter().position(|count| *count > 0).unwrap_or(3);
+        let shown = if first < 2 { first..first + 2 } else { first..first + 1 };
+        let said = shown.filter(|unit| counts[*unit] > 0);
+        said.map(|unit| format!("{} {}", counts[unit], self.units[unit])).collect::<Vec<_>>().join(" ")
+            + if seconds == 0 { "0" } else { "" }
+    }
+
+    /// A percentage, cut off (never rounded up) after two decimals: 100 % means that nothing was missing.
+    pub(super) fn percent(&self, pct: f64) -> String {
+        let text = format!("{:.2}", (pct * 100.0 + 1e-6).floor() / 100.0);
+        match self.language {
+            Language::Id => format!("{} %", text.replace('.', ",")),
+            Language::En => format!("{text}%"),
+        }
+    }
+
+    /// That there are more.
+    pub(super) fn more(&self, rest: usize) -> String {
+        match self.language {
+            Language::Id => format!("dan {rest} lainnya"),
+            Language::En => format!("and {rest} more"),
+        }
+    }
+}
