@@ -263,3 +263,22 @@ fn a_thousand_targets_half_of_them_silent_are_all_measured_and_soon_decided() {
         println!("500 silent targets: three rounds begun within {} ms", last - first);
     });
 }
+
+#[tokio::test]
+async fn a_refusal_that_tells_another_plan_has_it_fetched_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = FakeCollector::start(&plan(vec![target("kec-a/router", "127.0.0.1")], vec![])).await;
+    let other = plan(vec![target("desa-a/gateway", "127.0.0.2")], vec![]);
+    beside_agent(collector.config(folder.path()), async {
+        until("a delivery came", || !collector.arrivals().is_empty()).await;
+        // Whatever is of the old plan is refused; nothing but the refusal tells of the new one.
+        collector.expect([Mood::Refuses]);
+        collector.set_plan(&other);
+        until("the refusal was given", || collector.moods_left() == 0).await;
+        until("a batch of the new plan came", || {
+            collector.arrivals().iter().any(|arrival| arrival.batch.plan == other.revision())
+        })
+        .await;
+    })
+    .await;
+}

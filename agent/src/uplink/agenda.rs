@@ -49,6 +49,8 @@ pub(super) struct Agenda {
     report_due: Duration,
     reported: Duration,
     plan_due: Duration,
+    /// Whether the plan was not to be had, or could not be followed, when it was last asked for.
+    plan_withheld: bool,
     backlog_due: Duration,
 }
 
@@ -59,6 +61,7 @@ impl Agenda {
             report_due: now + FIRST_REPORT,
             reported: Duration::ZERO,
             plan_due: now,
+            plan_withheld: false,
             backlog_due: now,
         }
     }
@@ -106,14 +109,14 @@ impl Agenda {
 
     /// The collector says that it has another plan. One that was not to be had is not asked for at once all the same.
     pub(super) fn plan_is_outdated(&mut self, now: Duration) {
-        if self.plan_due.saturating_sub(now) > PLAN_PAUSE {
-            self.plan_due = now;
+        if !self.plan_withheld {
+            self.plan_due = self.plan_due.min(now);
         }
     }
 
     /// The plan is the newest there is. A shorter report interval holds at once.
     pub(super) fn plan_is_known(&mut self, now: Duration, interval: Option<Duration>) {
-        self.plan_due = now + PLAN_INTERVAL;
+        (self.plan_due, self.plan_withheld) = (now + PLAN_INTERVAL, false);
         if let Some(interval) = interval {
             self.report_due = self.report_due.min(self.reported.max(now) + interval);
         }
@@ -121,7 +124,7 @@ impl Agenda {
 
     /// The plan was not to be had, though the collector answers, or could not be followed.
     pub(super) fn plan_is_withheld(&mut self, now: Duration) {
-        self.plan_due = now + PLAN_PAUSE;
+        (self.plan_due, self.plan_withheld) = (now + PLAN_PAUSE, true);
     }
 }
 
@@ -201,6 +204,14 @@ mod tests {
         // Nothing measured and something waiting: an empty report would say nothing.
         let nothing_new = Situation { has_open_records: false, ..backlog };
         assert_eq!(agenda.next(at(33_100), nothing_new), Step::Deliver(batch(1)));
+    }
+
+    #[test]
+    fn a_plan_that_is_outdated_is_asked_for_at_once_even_when_it_would_be_soon_anyway() {
+        let mut agenda = running();
+        agenda.reported(at(250_000), Duration::from_secs(30));
+        agenda.plan_is_outdated(at(250_000));
+        assert_eq!(agenda.next(at(250_000), calm()), Step::FetchPlan);
     }
 
     #[test]

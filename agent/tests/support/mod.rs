@@ -33,6 +33,8 @@ pub const TOKEN: &str = "kunci-rahasia";
 pub enum Mood {
     /// Keeps it and breaks off the connection instead of acknowledging.
     KeepsButBreaksOff,
+    /// Refuses it for good with 422 and tells the plan's revision, keeps nothing.
+    Refuses,
     /// Answers with this status, keeps nothing.
     Says(u16),
     /// Answers 503 with `Retry-After`, keeps nothing.
@@ -165,8 +167,12 @@ async fn receive(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap, body:
     assert_eq!(headers["content-type"], "application/vnd.kentongan.delivery");
     let mut kept = kept.lock().unwrap();
     let mood = kept.moods.pop_front();
+    let revision = PlanRevision::of_json(&kept.plan).to_string();
     match mood {
         Some(Mood::Says(status)) => return StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Mood::Refuses) => {
+            return ([("kentongan-plan", revision)], StatusCode::UNPROCESSABLE_ENTITY).into_response();
+        }
         Some(Mood::Asks(seconds)) => {
             return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", seconds)]).into_response();
         }
@@ -182,7 +188,6 @@ async fn receive(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap, body:
             .body(axum::body::Body::from_stream(broken))
             .unwrap();
     }
-    let revision = PlanRevision::of_json(&kept.plan).to_string();
     ([("kentongan-plan", revision)], StatusCode::NO_CONTENT).into_response()
 }
 
