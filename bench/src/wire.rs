@@ -51,6 +51,7 @@ impl Wire {
             "seed", "samples", "kentongan", "influx+gzip", "zabbix+zlib"
         );
         let mut rows = Vec::new();
+        let mut costs = Vec::new();
         for &seed in &self.seeds {
             let row = Row::measure(&observed::windows(seed, self.minutes)?)
                 .with_context(|| format!("cannot measure seed {seed}"))?;
@@ -58,7 +59,10 @@ impl Wire {
             let (ours, lines, zabbix) = (each(row.ours), each(row.lines), each(row.zabbix));
             println!("{seed:>6} {:>9} {ours:>10.3} {lines:>13.2} {zabbix:>12.2}", row.samples);
             rows.push(row);
+            costs.push(ours);
         }
+        let mean = costs.iter().sum::<f64>() / costs.len() as f64;
+        println!("kentongan: mean {mean:.3}, most {:.3}", costs.iter().copied().fold(0.0, f64::max));
         let samples: usize = rows.iter().map(|row| row.samples).sum();
         let speed = |time: fn(&Row) -> Duration| {
             samples as f64 / rows.iter().map(time).sum::<Duration>().as_secs_f64() / 1e6

@@ -162,7 +162,21 @@ fn step_number(rtts: impl Iterator<Item = u32>, least: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
+    use crate::wire::range::Decoder;
+
+    proptest! {
+        #[test]
+        fn whatever_is_decoded_ascends(bytes in vec(any::<u8>(), 300)) {
+            let round = MeasuredRound { target: 0, mono_ms: 0, sent: 40, rtts_us: vec![0; 40] };
+            let mut rounds = [round.clone(), round];
+            if code(&mut Decoder::new(&bytes).unwrap(), &mut rounds).is_ok() {
+                prop_assert!(rounds.iter().all(|round| round.rtts_us.is_sorted()));
+            }
+        }
+    }
 
     #[test]
     fn steps_are_powers_of_two_and_one_and_a_half_of_them() {
