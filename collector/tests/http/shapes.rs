@@ -113,3 +113,31 @@ async fn the_description_knows_every_path_and_every_path_it_knows_is_served() {
     }
     running.stop().await;
 }
+
+#[tokio::test]
+async fn the_page_for_people_is_html_in_the_language_that_was_asked_for() {
+    let town = Town::new();
+    let mut crew = Crew::of(&town);
+    let running = town.start().await;
+    crew.ticks(6, &town, &running, &[]).await;
+    running.settled(&town).await;
+    crew.ticks(6, &town, &running, &["desa-a/gateway"]).await;
+    running.settled(&town).await;
+    for (path, words) in [
+        ("/", ["Kabupaten Uji", "<b>Desa A</b> sejak 07.01 WIB", "putus sejak 07.01", "<b>3</b> Tersambung"]),
+        ("/?lang=en", ["Dinkominfo Uji", "<b>Desa A</b> since 07:01 WIB", "down since 07:01", "<b>3</b> Up"]),
+    ] {
+        let response = running.get(&town.http, path).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let policy = response.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none';") && !policy.contains("script"), "{policy}");
+        let page = response.text().await.unwrap();
+        for word in words {
+            assert!(page.contains(word), "{word} is not in {page}");
+        }
+    }
+    assert_eq!(running.get(&town.http, "/?lang=jv").await.status(), 400);
+    running.stop().await;
+}

@@ -74,7 +74,7 @@ mod tests {
             (75, [Some(2), Some(3), Some(1)]),
             (74, [Some(1), Some(2), Some(0)]),
             (45, [Some(1), Some(2), Some(0)]),
-            (40, [Some(1), Some(2), Some(0)]),
+            (40, [Some(1), Some(2), None]),
             (39, [Some(1), Some(1), Some(0)]),
             (30, [Some(1), Some(1), None]),
             (20, [Some(1), Some(0), None]),

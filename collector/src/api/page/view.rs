@@ -13,7 +13,7 @@ use kentongan_model::{
 
 use super::{
     choose::{Candidate, Offer, choose},
-    words::Words,
+    words::{Words, clipped, escaped},
 };
 use crate::board::SiteNow;
 
@@ -23,8 +23,6 @@ pub(super) const PAGE_BYTES: usize = 30_000;
 const INCIDENTS: usize = 20;
 /// Sites that are named with an incident; the others are counted.
 const AFFECTED: usize = 3;
-/// Characters of a name that are shown.
-const NAME: usize = 48;
 /// What the markup around a site costs.
 const ROW_MARKUP: usize = "<li class=u> <i></i>\n".len();
 /// What the markup around a group costs, with the line that counts what is not listed.
@@ -282,17 +280,6 @@ fn summary(states: &[State], words: &Words) -> Option<String> {
     (!said.is_empty()).then(|| format!("+ {}", said.join(", ")))
 }
 
-/// A name, cut when it is very long.
-fn clipped(name: &str) -> String {
-    match name.char_indices().nth(NAME) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_owned(),
-    }
-}
-
-/// The bytes of a text once the template has escaped it.
-fn escaped(text: &str) -> usize {
-    text.chars()
-        .map(|c| if matches!(c, '<' | '>' | '&' | '"' | '\'') { "&#38;".len() } else { c.len_utf8() })
-        .sum()
-}
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

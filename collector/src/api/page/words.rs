@@ -5,6 +5,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use kentongan_model::{inventory::Language, state::State, time::Timestamp};
 
+/// Characters of a name that are shown.
+const NAME: usize = 48;
+
 /// The words of one language.
 #[derive(Debug)]
 pub(super) struct Words {
@@ -146,4 +149,19 @@ impl Words {
             Language::En => format!("and {rest} more"),
         }
     }
+}
+
+/// A name, cut when it is very long.
+pub(super) fn clipped(name: &str) -> String {
+    match name.char_indices().nth(NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// The bytes of a text once the template has escaped it.
+pub(super) fn escaped(text: &str) -> usize {
+    text.chars()
+        .map(|c| if matches!(c, '<' | '>' | '&' | '"' | '\'') { "&#38;".len() } else { c.len_utf8() })
+        .sum()
 }
