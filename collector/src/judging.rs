@@ -75,8 +75,9 @@ pub(crate) async fn run(
                 if let Some(sink) = &sink {
                     carried.offer(sink, &board);
                 }
-                shown.event.send_replace(judge.last_event());
+                // The board first: whoever is woken by an event and looks finds what it tells of.
                 shown.board.send_replace(Some(Arc::new(board)));
+                shown.event.send_replace(judge.last_event());
             }
             Err(error) if !failing => {
                 failing = true;
