@@ -1,6 +1,6 @@
 //! From deliveries to states, incidents and the feed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kentongan_collector::Limits;
 use reqwest::StatusCode;
@@ -93,11 +93,8 @@ async fn who_waits_for_events_is_answered_when_one_is_written_and_when_the_colle
     while running.metric(&town, "long_polls").await < 1.0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    #[expect(clippy::disallowed_methods, reason = "how long a real stop really takes")]
-    let begun = Instant::now();
     running.stop().await;
-    assert_eq!(idle.await.unwrap(), StatusCode::OK);
-    assert!(begun.elapsed() < Duration::from_secs(8), "the stop waited for a long poll");
+    assert_eq!(idle.await.unwrap(), StatusCode::OK, "the stop cut a long poll off instead of answering it");
 }
 
 #[tokio::test]
