@@ -8,18 +8,22 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+mod contract;
 mod credential;
 mod fault;
 pub mod limits;
 pub mod plans;
 mod read;
 mod region;
+mod service;
 mod site;
 
 pub use self::{
+    contract::Contract,
     credential::{Credential, MissingSecrets},
     fault::{Fault, Faults, ReadError},
     region::{RegionCode, RegionError},
+    service::ServiceHours,
     site::{Link, Location, Medium, Role, Site, Sites, Target},
 };
 pub use crate::plan::{AuthProtocol, PrivacyProtocol};
@@ -49,6 +53,8 @@ pub struct Network {
     pub sites: Sites,
     /// Planned windows, in the order of the file.
     pub maintenance: Vec<MaintenanceWindow>,
+    /// What providers have promised, in the order of the file; one for each provider.
+    pub contracts: Vec<Contract>,
     /// SNMP credentials by name.
     pub credentials: BTreeMap<CredentialId, Credential>,
 }

@@ -6,7 +6,7 @@ use std::{collections::HashMap, fmt, net::IpAddr, ops::Deref};
 
 use serde::{Deserialize, Serialize};
 
-use super::{RegionCode, Settings};
+use super::{RegionCode, ServiceHours, Settings};
 use crate::{
     id::{CredentialId, SiteId, TargetId, Vantage},
     state::Kind,
@@ -86,6 +86,8 @@ pub struct Site {
     pub population: Option<u64>,
     /// When its uptime begins to count.
     pub since: Option<Timestamp>,
+    /// When it is meant to serve; none: always.
+    pub service_hours: Option<ServiceHours>,
     /// How it is probed and judged.
     pub settings: Settings,
     /// What is probed there, at least one; the first is the gateway.

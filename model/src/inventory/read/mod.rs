@@ -179,6 +179,7 @@ fn read_root<'a>(root: &'a Spanned<DeTable<'a>>, log: &'a FaultLog<'a>) -> Optio
         references: references.unwrap_or_default(),
         sites: sites.into_iter().collect::<Option<Vec<Site>>>()?.into(),
         maintenance: maintenance.into_iter().collect::<Option<_>>()?,
+        contracts: Vec::new(),
         credentials,
     })
 }

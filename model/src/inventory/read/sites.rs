@@ -61,6 +61,7 @@ pub(super) fn read<'a>(mut table: Table<'a>, reading: &mut Reading<'a>) -> Optio
         provider,
         population,
         since,
+        service_hours: None,
         settings,
         targets,
         observed_by,
