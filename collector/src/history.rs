@@ -110,7 +110,7 @@ mod tests {
             as_of: at("2026-11-01T00:00:00Z"),
             position: 0,
             from: at("2026-10-01T00:00:00Z"),
-            inventory: Arc::new(Inventory::new(network, String::new(), BTreeMap::new())),
+            inventory: Arc::new(Inventory::new(network, "".into(), Arc::default(), BTreeMap::new())),
             sites: Arc::default(),
         };
         let asked = Span::new(at("2026-01-01T02:00:00Z"), at("2026-01-01T04:00:00Z"));

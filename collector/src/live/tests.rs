@@ -94,7 +94,8 @@ impl House {
         let journal = open(&dir.path().join("journal.db"), JOURNAL_STEPS).unwrap();
         journal.pragma_update(None, "synchronous", "OFF").unwrap();
         let network = Network::parse(INVENTORY).unwrap();
-        let inventory = Arc::new(Inventory::new(network, String::new(), std::collections::BTreeMap::new()));
+        let inventory =
+            Arc::new(Inventory::new(network, "".into(), Arc::default(), std::collections::BTreeMap::new()));
         for (k, (agent, targets)) in (1..).zip(PLANS) {
             agents::put(&journal, &agent.parse().unwrap(), &Secret::new("x"), second(0)).unwrap();
             let targets = targets.iter().map(|target| target.parse::<Subject>().unwrap()).collect();

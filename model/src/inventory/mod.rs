@@ -118,7 +118,7 @@ impl Default for Settings {
 }
 
 /// A planned window [from, to).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaintenanceWindow {
     /// Where the work is.
     pub site: SiteId,
