@@ -10,14 +10,7 @@ use kentongan_model::{
 use kentongan_timeline::Span;
 use serde::{Deserialize, Serialize};
 
-/// A calendar month, in the network's time zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Month {
-    /// The year, such as 2026.
-    pub year: i16,
-    /// The month, 1 to 12.
-    pub month: i8,
-}
+use crate::month::Month;
 
 /// What one month was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,9 +75,9 @@ pub struct Figures {
     pub unknown_s: f64,
     /// Seconds under maintenance.
     pub maintenance_s: f64,
-    /// What the village lived through; none when nothing was observed.
+    /// What the village lived through; none without enough data.
     pub uptime_pct: Option<f64>,
-    /// What this site alone is to blame for.
+    /// What this site alone is to blame for; none without enough data.
     pub own_uptime_pct: Option<f64>,
     /// How much of the period was observed.
     pub observed_pct: Option<f64>,
@@ -167,21 +160,33 @@ pub struct SiteReport {
     pub contract: Option<SiteContract>,
 }
 
-/// One day of one site: milliseconds in each state, which add up to what of the day counts.
+/// One day of one site: milliseconds in each state, which add up to what of the day counts. What is zero is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Day {
     /// Up.
+    #[serde(skip_serializing_if = "is_zero")]
     pub up_ms: i64,
     /// Degraded.
+    #[serde(skip_serializing_if = "is_zero")]
     pub degraded_ms: i64,
     /// Down.
+    #[serde(skip_serializing_if = "is_zero")]
     pub down_ms: i64,
     /// Unreachable.
+    #[serde(skip_serializing_if = "is_zero")]
     pub unreachable_ms: i64,
     /// Unknown.
+    #[serde(skip_serializing_if = "is_zero")]
     pub unknown_ms: i64,
     /// Under maintenance.
+    #[serde(skip_serializing_if = "is_zero")]
     pub maintenance_ms: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(millis: &i64) -> bool {
+    *millis == 0
 }
 
 /// An episode of down or unreachable.
@@ -189,18 +194,20 @@ pub struct Day {
 pub struct Outage {
     /// From when to when, cut to the site's period.
     pub span: Span,
+    /// From when to when all of it, also beyond the month; what lasts ends at `as_of` so far.
+    pub whole: Span,
     /// What of it counts: outside maintenance, within service hours.
     pub counted_s: f64,
     /// Whose fault it was: the site itself, or the roots of the unreachable part.
     pub roots: Vec<SiteId>,
-    /// Why, as far as evidence tells.
+    /// Why, as far as evidence tells: `undetermined`, too, when parts of it have different causes.
     pub cause: Cause,
 }
 
 /// What a contract makes of one site.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SiteContract {
-    /// 100 × (observed − counted outage) / observed; none when nothing was observed.
+    /// 100 × (observed − counted outage) / observed; none without enough data.
     pub uptime_pct: Option<f64>,
     /// Outages that count.
     pub outages: u32,
@@ -208,17 +215,19 @@ pub struct SiteContract {
     pub outage_s: f64,
     /// Whether the target was met; none without enough data.
     pub met: Option<bool>,
-    /// Outages that do not count, with why.
+    /// Outages that do not count, and the parts that do not of those that do, with why.
     pub left_out: Vec<Excluded>,
 }
 
-/// An outage that the contract does not count.
+/// An outage that the contract does not count, or only in part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Excluded {
     /// Which.
     pub outage: Outage,
     /// Why.
     pub why: LeftOut,
+    /// How many seconds of it are left out: of its `counted_s`, or all of `span` where nothing of that counts anyway.
+    pub left_out_s: f64,
 }
 
 /// Why a contract does not count an outage.
@@ -262,6 +271,6 @@ pub struct ContractResult {
     pub met: Option<bool>,
     /// What the provider gives back, in percent of the month's price; none when met, not agreed, or without enough data.
     pub restitution_pct: Option<f64>,
-    /// Outages left out and their seconds, by why.
+    /// Outages that were left out, wholly or in part, and the seconds left out, by why.
     pub left_out: BTreeMap<LeftOut, (u32, f64)>,
 }
