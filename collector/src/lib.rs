@@ -34,6 +34,8 @@ use rusqlite::Connection;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+#[doc(hidden)]
+pub use crate::reader::read_entry;
 pub use crate::{
     config::{Config, Limits},
     inventory::InventoryError,

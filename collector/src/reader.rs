@@ -34,6 +34,17 @@ pub(crate) struct Read {
     pub(crate) unfolded: Option<Unfolded>,
 }
 
+/// Reads one entry of a journal, given what lies there: how many observations it holds, or what is wrong with it.
+///
+/// # Errors
+/// When the bytes are no delivery, or the plan is none.
+#[doc(hidden)]
+pub fn read_entry(bytes: &[u8], plan_json: &str, received_at: Timestamp) -> Result<usize, String> {
+    let delivery = Delivery::decode(bytes).map_err(|error| error.to_string())?;
+    let plan: Contents = serde_json::from_str(plan_json).map_err(|error| error.to_string())?;
+    Ok(unfold(&delivery, received_at, &plan).into_observations().count())
+}
+
 /// Reads the journal.
 #[derive(Debug)]
 pub(crate) struct Reader {
