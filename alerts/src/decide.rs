@@ -97,7 +97,9 @@ pub enum Decision {
 pub fn decide(event: &Event, told: &Told, settings: &Settings) -> Decision {
     use Decision::Withhold;
     match &event.kind {
-        EventKind::SiteState { .. } => Withhold(Withheld::StateOnly),
+        EventKind::SiteState { .. } | EventKind::SiteFlapping { .. } | EventKind::SiteSteady { .. } => {
+            Withhold(Withheld::StateOnly)
+        }
         _ if event.at < settings.history_before => Withhold(Withheld::History),
         EventKind::IncidentOpened { incident } => match told {
             Told::Opened { .. } | Told::Resolved => Withhold(Withheld::AlreadyTold),

@@ -105,7 +105,9 @@ enum Subject<'a> {
 
 fn subject(event: &Event) -> Subject<'_> {
     match &event.kind {
-        EventKind::SiteState { site, .. } => Subject::Site(&site.name),
+        EventKind::SiteState { site, .. }
+        | EventKind::SiteFlapping { site, .. }
+        | EventKind::SiteSteady { site, .. } => Subject::Site(&site.name),
         EventKind::IncidentOpened { incident } => Subject::Incident(Topic::Opened, incident),
         EventKind::IncidentAmended { incident } => Subject::Incident(Topic::Amended, incident),
         EventKind::IncidentResolved { incident } => Subject::Incident(Topic::Resolved, incident),

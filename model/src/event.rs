@@ -3,8 +3,11 @@
 //! The feed is durable and numbered without a gap that matters: whoever follows it keeps the last id as a cursor and
 //! gets each event exactly once, in order. An event says what was known when it was written; it is never changed.
 
+mod amendment;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::amendment::{Amendment, Change, MOST_AMENDMENTS, MOST_NAMED, Reason};
 use crate::{
     state::{Cause, Kind, State},
     time::Timestamp,
@@ -44,7 +47,7 @@ pub enum EventKind {
         /// As it is known now.
         incident: IncidentRecord,
     },
-    /// What was told of an incident has changed: sites joined or left, or late observations moved it.
+    /// What was told of an incident has changed: the last of its amendments says what and why.
     IncidentAmended {
         /// As it is known now.
         incident: IncidentRecord,
@@ -53,6 +56,30 @@ pub enum EventKind {
     IncidentResolved {
         /// As it is known now.
         incident: IncidentRecord,
+    },
+    /// A site goes up and down too often to be told each time.
+    SiteFlapping {
+        /// The site.
+        site: SiteRef,
+        /// How often it changed.
+        changes: u32,
+        /// Within how long, in seconds.
+        window_s: u32,
+        /// The first of these changes.
+        since: Timestamp,
+    },
+    /// A site that was told as flapping is stable.
+    SiteSteady {
+        /// The site.
+        site: SiteRef,
+        /// Its state now.
+        state: State,
+        /// Since when it is stable: its last change between down and up.
+        since: Timestamp,
+        /// How often it changed in all.
+        changes: u32,
+        /// Its incident that still lasts and was not told for flapping.
+        incident: Option<IncidentRecord>,
     },
 }
 
@@ -94,9 +121,18 @@ pub struct IncidentRecord {
     pub cause: Cause,
     /// Whether it lies wholly under maintenance of its root.
     pub maintenance: bool,
-    /// Counted from 1; grows when a record of it is amended.
+    /// Whether all of it so far lies outside the service hours of its root and of the sites that it takes down.
+    #[serde(default)]
+    pub off_hours: bool,
+    /// Whether it was one of the changes of a flapping site, which are told together.
+    #[serde(default)]
+    pub flapping: bool,
+    /// Counted from 1; grows by 1 with each amendment.
     pub revision: u32,
     /// When it was last amended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revised_at: Option<Timestamp>,
+    /// How it came to this revision: the last [`MOST_AMENDMENTS`] amendments, the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amendments: Vec<Amendment>,
 }

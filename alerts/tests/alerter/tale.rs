@@ -52,8 +52,11 @@ pub(crate) fn outage(id: i64) -> IncidentRecord {
         affected: (1..=4).map(desa).collect(),
         cause: Cause::Undetermined,
         maintenance: false,
+        off_hours: false,
+        flapping: false,
         revision: 1,
         revised_at: None,
+        amendments: Vec::new(),
     }
 }
 

@@ -97,8 +97,11 @@ fn update(
         affected,
         cause: incident.cause,
         maintenance: incident.maintenance,
+        off_hours: false,
+        flapping: false,
         revision: before.map_or(1, |kept| kept.record.revision),
         revised_at: before.and_then(|kept| kept.record.revised_at),
+        amendments: before.map_or_else(Vec::new, |kept| kept.record.amendments.clone()),
     };
     let mut telling = before.map_or(Telling::NotYet, |kept| kept.telling);
     if telling == Telling::NotYet && is_ripe(incident, now) {
@@ -216,6 +219,8 @@ mod tests {
             assert!(ledger.compare(&judgement, &network).is_empty(), "the same again is something new");
             let word = |event: &EventKind| match event {
                 EventKind::SiteState { .. } => "state".to_owned(),
+                EventKind::SiteFlapping { .. } => "flapping".to_owned(),
+                EventKind::SiteSteady { .. } => "steady".to_owned(),
                 EventKind::IncidentOpened { incident } => format!("opened {}", incident.id),
                 EventKind::IncidentAmended { incident } => {
                     format!("amended {} r{}", incident.id, incident.revision)

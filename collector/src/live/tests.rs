@@ -268,6 +268,7 @@ proptest! {
                 EventKind::IncidentOpened { incident } => opened.push(incident.id),
                 EventKind::IncidentResolved { incident } => resolved.push(incident.id),
                 EventKind::IncidentAmended { incident } => prop_assert!(opened.contains(&incident.id)),
+                EventKind::SiteFlapping { .. } | EventKind::SiteSteady { .. } => {}
             }
         }
         for site in &replayed.sites {

@@ -78,8 +78,11 @@ fn incident(root: SiteRef, affected: Vec<SiteRef>) -> IncidentRecord {
         affected,
         cause: Cause::Undetermined,
         maintenance: false,
+        off_hours: false,
+        flapping: false,
         revision: 1,
         revised_at: None,
+        amendments: Vec::new(),
     }
 }
 
