@@ -1,12 +1,12 @@
 //! History: the stored timelines of a period, made whole, for figures and pictures.
 //!
 //! The rule it guards: a period is cut to the site's `since` and to now, and what nobody observed in it is unknown, so
-//! that the seconds always add up to the period.
+//! that the seconds always add up to the period, or to what of it is service time.
 
 use std::{collections::HashMap, sync::Arc};
 
 use kentongan_model::{id::SiteId, inventory::Site, state::State};
-use kentongan_timeline::{Interval, Span, Uptime, uptime};
+use kentongan_timeline::{Interval, Span, Uptime, service, uptime_within};
 use rusqlite::Connection;
 
 use crate::{
@@ -32,6 +32,8 @@ pub(crate) struct Told {
     pub(crate) intervals: Vec<Interval>,
     /// When it is under maintenance, also beyond the period.
     pub(crate) maintenance: Vec<Span>,
+    /// When it is meant to serve, cut to the period.
+    pub(crate) service: Vec<Span>,
     sla_pct: f64,
 }
 
@@ -58,14 +60,15 @@ impl History {
         let period = Span::new(from.min(self.asked.to), self.asked.to);
         let stored = self.timelines.get(&site.id).map_or(&[][..], Vec::as_slice);
         let maintenance = self.inventory.maintenance(&site.id).to_vec();
-        Told { period, intervals: whole(stored, period), maintenance, sla_pct: site.settings.sla }
+        let service = service(site, &self.inventory.network.timezone, period);
+        Told { period, intervals: whole(stored, period), maintenance, service, sla_pct: site.settings.sla }
     }
 }
 
 impl Told {
-    /// The figures of the period.
+    /// The figures of the service time of the period.
     pub(crate) fn uptime(&self) -> Uptime {
-        uptime(&self.intervals, &self.maintenance, self.period, self.sla_pct)
+        uptime_within(&self.intervals, &self.maintenance, &self.service, self.sla_pct)
     }
 }
 
@@ -133,7 +136,7 @@ mod tests {
             let period = Span::new(at(0), at(100));
             let intervals = whole(&stored, period);
             assert!(intervals.windows(2).all(|pair| pair[0].to == pair[1].from), "{intervals:?}");
-            assert_eq!(uptime(&intervals, &[], period, 99.0).sums.period_ms(), 100);
+            assert_eq!(uptime_within(&intervals, &[], &[period], 99.0).sums.period_ms(), 100);
         }
     }
 }

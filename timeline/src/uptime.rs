@@ -1,8 +1,8 @@
 //! The figures of one site over a period: seconds, percentages, outages.
 //!
 //! Computed from stored intervals alone, so that any month can be asked for at any time. Rules guarded here: the five
-//! seconds figures add up to the period; nothing under maintenance counts, for or against; too little data gives no
-//! verdict on the SLA.
+//! seconds figures add up to the period, or to what of it is service time; nothing under maintenance or outside service
+//! hours counts, for or against; too little data gives no verdict on the SLA.
 
 use kentongan_model::state::State;
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -31,7 +31,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// All of it: the period.
+    /// All of it: the service time of the period.
     #[must_use]
     pub fn period_ms(&self) -> i64 {
         self.judged_ms() + self.unknown_ms + self.maintenance_ms
@@ -86,9 +86,9 @@ impl std::ops::AddAssign for Sums {
 pub struct Uptime {
     /// Time by state.
     pub sums: Sums,
-    /// Episodes of down or unreachable, but for those that lie wholly under maintenance.
+    /// Episodes of down or unreachable, but for those that lie wholly under maintenance or outside service hours.
     pub outages: u32,
-    /// The longest of them, what lies under maintenance not counted.
+    /// The longest of them, what lies under maintenance or outside service hours not counted.
     pub longest_ms: i64,
     /// What was promised, in percent.
     pub sla_pct: f64,
@@ -119,13 +119,26 @@ impl Uptime {
 /// the period; the caller cuts it to the site's `since` and to now.
 #[must_use]
 pub fn uptime(timeline: &[Interval], maintenance: &[Span], period: Span, sla_pct: f64) -> Uptime {
-    let mut sums = Sums { maintenance_ms: covered(maintenance, period), ..Sums::default() };
+    uptime_within(timeline, maintenance, &[period], sla_pct)
+}
+
+/// The same of a site that is meant to serve in the stretches of `service` alone (see [`service`](crate::service)),
+/// which are those of the period. An episode that runs on through the night is one outage; what of it lies in service
+/// is counted.
+#[must_use]
+pub fn uptime_within(timeline: &[Interval], maintenance: &[Span], service: &[Span], sla_pct: f64) -> Uptime {
+    let maintenance_ms = service.iter().map(|stretch| covered(maintenance, *stretch)).sum();
+    let mut sums = Sums { maintenance_ms, ..Sums::default() };
     let (mut outages, mut longest_ms) = (0, 0);
     let mut episode: Option<(kentongan_model::time::Timestamp, i64)> = None;
+    let (Some(begin), Some(end)) = (service.first(), service.last()) else {
+        return Uptime { sums, outages, longest_ms, sla_pct };
+    };
+    let period = Span::new(begin.from, end.to);
     let first = timeline.partition_point(|interval| interval.to <= period.from);
     for interval in timeline[first..].iter().take_while(|interval| interval.from < period.to) {
         let Some(part) = interval.span().overlap(period) else { continue };
-        let counted = part.millis() - covered(maintenance, part);
+        let counted = counted(maintenance, service, part);
         match interval.state {
             State::Up | State::Degraded => sums.up_ms += counted,
             State::Down => sums.down_ms += counted,
@@ -142,6 +155,14 @@ pub fn uptime(timeline: &[Interval], maintenance: &[Span], period: Span, sla_pct
         }
     }
     Uptime { sums, outages, longest_ms, sla_pct }
+}
+
+/// How many milliseconds of `part` lie in service and outside maintenance.
+fn counted(maintenance: &[Span], service: &[Span], part: Span) -> i64 {
+    let first = service.partition_point(|stretch| stretch.to <= part.from);
+    let near = service[first..].iter().take_while(|stretch| stretch.from < part.to);
+    let serving = near.filter_map(|stretch| stretch.overlap(part));
+    serving.map(|stretch| stretch.millis() - covered(maintenance, stretch)).sum()
 }
 
 impl Serialize for Uptime {
@@ -229,6 +250,27 @@ mod tests {
             (1, 40_000),
             "one began under it, one lies wholly inside"
         );
+    }
+
+    #[test]
+    fn what_lies_outside_service_counts_neither_for_nor_against_and_tears_no_outage_apart() {
+        let hours = [span(0, 420), span(460, 510), span(805, 900)];
+        let seen = uptime_within(&story(), &[], &hours, 99.0);
+        assert_eq!(seen.sums.period_ms(), 565_000, "the service time");
+        assert_eq!((seen.sums.up_ms, seen.sums.down_ms), (390_000, 35_000));
+        assert_eq!((seen.sums.unreachable_ms, seen.sums.unknown_ms), (40_000, 100_000));
+        assert_eq!(
+            (seen.outages, seen.longest_ms),
+            (2, 60_000),
+            "20 s before the break and 40 s behind it are one"
+        );
+
+        let night = [span(0, 390), span(510, 790)];
+        assert_eq!(uptime_within(&story(), &[], &night, 99.0).outages, 0, "both while nobody is served");
+        let work = [span(100, 200), span(395, 600)];
+        let seen = uptime_within(&story(), &work, &night, 99.0);
+        assert_eq!((seen.sums.maintenance_ms, seen.sums.period_ms()), (190_000, 670_000));
+        assert_eq!(uptime_within(&story(), &work, &[], 99.0).sums.period_ms(), 0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use kentongan_model::{
     state::{Kind, State as SiteState},
     time::Timestamp,
 };
-use kentongan_timeline::{Span, uptime};
+use kentongan_timeline::{Span, service, uptime_within};
 use serde::Serialize;
 
 use super::params::Params;
@@ -149,8 +149,9 @@ fn uptime_24h(site: &Site, judged: &SiteNow, board: &Board) -> Option<f64> {
     let day_ago = Timestamp::from_millis(now.as_millis() - TAIL_MS);
     let from = site.since.map_or(day_ago, |since| since.max(day_ago));
     let period = Span::new(from, now.max(from));
-    let figures =
-        uptime(&judged.last_day(now), board.inventory.maintenance(&site.id), period, site.settings.sla);
+    let serving = service(site, &board.inventory.network.timezone, period);
+    let maintenance = board.inventory.maintenance(&site.id);
+    let figures = uptime_within(&judged.last_day(now), maintenance, &serving, site.settings.sla);
     figures.sums.uptime_pct().map(thousandths)
 }
 

@@ -18,8 +18,9 @@ use crate::{
     incident::Incident,
     interval::Interval,
     judgement::Judgement,
+    service::service,
     span::Span,
-    uptime::{Uptime, uptime},
+    uptime::{Uptime, uptime_within},
 };
 
 /// What a replay prints.
@@ -60,7 +61,8 @@ impl Document {
         for site in judgement.sites {
             let Some(listed) = by_id.get(&site.id) else { continue };
             let period = Span::new(listed.since.map_or(from, |since| since.max(from)), until);
-            let figures = uptime(&site.timeline, &site.maintenance, period, listed.settings.sla);
+            let serving = service(listed, &network.timezone, period);
+            let figures = uptime_within(&site.timeline, &site.maintenance, &serving, listed.settings.sla);
             sites.insert(
                 site.id,
                 SiteEntry { timeline: site.timeline, maintenance: site.maintenance, uptime: figures },
