@@ -24,6 +24,7 @@ use crate::{
     store::{
         StoreError,
         journal::{self, Position},
+        judged::{self, Judged},
         readers::Readers,
         runs::{self, Run},
         state,
@@ -148,8 +149,10 @@ impl Judge {
             None => state::ledger(&self.state, judgement.from, judgement.until)?,
         };
         let changes = ledger.compare(judgement, &self.inventory.network);
+        let inventory = self.inventory.digest.clone();
+        let judged = Judged { position: self.position, as_of: judgement.until, inventory };
         if !changes.is_empty() {
-            let written = state::write(&mut self.state, &changes, now);
+            let written = state::write(&mut self.state, &changes, &judged, now);
             if let Err(error) = written {
                 // What the store says is read again next time.
                 self.metrics.judge_failures.inc();
@@ -184,6 +187,10 @@ impl Judge {
         let live = pack(&self.live.checkpoint()).map_err(|_| StoreError::Damaged { what: "checkpoint" })?;
         let (position, run, inventory) = (self.position, self.run, self.inventory.digest.clone());
         state::keep_checkpoint(&self.state, &state::Checkpoint { position, run, inventory, live })?;
+        if let Some((_, board)) = &self.judged {
+            let inventory = board.inventory.digest.clone();
+            judged::note(&self.state, &Judged { position: board.position, as_of: board.as_of, inventory })?;
+        }
         self.checkpointed = Some(now);
         let gone = state::forget(&mut self.state, now - self.keep, SWEEP)?;
         self.metrics.state_dropped.inc_by(gone as u64);

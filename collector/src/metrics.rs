@@ -87,6 +87,8 @@ pub(crate) struct Metrics {
     pub(crate) journal_faulty: Gauge,
     /// Runs of the collector that went because they were too old or too many.
     pub(crate) runs_dropped: Counter,
+    /// Inventories in force that were forgotten.
+    pub(crate) inventories_dropped: Counter,
     /// Observations that the live timeline did not take in, by why.
     left_out: Family<LeftOutLabels, Counter>,
 }
@@ -132,6 +134,10 @@ impl Metrics {
             inventory_reloads: counted!("inventory_reloads", "Changed inventories taken over"),
             long_polls: counted!("long_polls", "Long polls that wait now"),
             journal_faulty: counted!("journal_faulty", "1 while the journal cannot be written"),
+            inventories_dropped: counted!(
+                "inventories_dropped",
+                "Inventories once in force forgotten, with all that they applied to"
+            ),
             runs_dropped: counted!(
                 "runs_dropped",
                 "Runs of the collector forgotten, being too old or too many"

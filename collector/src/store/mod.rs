@@ -6,7 +6,9 @@
 
 pub(crate) mod agents;
 pub(crate) mod folder;
+pub(crate) mod inventories;
 pub(crate) mod journal;
+pub(crate) mod judged;
 pub(crate) mod plans;
 pub(crate) mod readers;
 pub(crate) mod runs;
@@ -23,9 +25,9 @@ pub(crate) const JOURNAL_FILE: &str = "journal.db";
 pub(crate) const STATE_FILE: &str = "state.db";
 
 /// How the journal came to its present shape; the number of steps taken is its `user_version`.
-pub(crate) const JOURNAL_STEPS: &[&str] = &[include_str!("journal.sql")];
+pub(crate) const JOURNAL_STEPS: &[&str] = &[include_str!("journal.sql"), include_str!("inventories.sql")];
 /// How the state came to its present shape.
-pub(crate) const STATE_STEPS: &[&str] = &[include_str!("state.sql")];
+pub(crate) const STATE_STEPS: &[&str] = &[include_str!("state.sql"), include_str!("judged.sql")];
 
 /// How long a connection waits for another process (`kentongan agent add`) that writes.
 const BUSY: Duration = Duration::from_secs(5);

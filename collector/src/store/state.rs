@@ -11,12 +11,18 @@ use kentongan_model::{
 use kentongan_timeline::Interval;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, journal::Position, runs::Run};
+use super::{StoreError, journal::Position, judged, judged::Judged, runs::Run};
 use crate::ledger::{Changes, Kept, Ledger};
 
-/// Writes `changes`, as of `now`.
-pub(crate) fn write(conn: &mut Connection, changes: &Changes, now: Timestamp) -> Result<(), StoreError> {
+/// Writes `changes` at `now`, and how far they are judged.
+pub(crate) fn write(
+    conn: &mut Connection,
+    changes: &Changes,
+    judged: &Judged,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let tx = conn.transaction()?;
+    judged::note(&tx, judged)?;
     for rewrite in &changes.rewrites {
         let (site, cut) = (rewrite.site.as_str(), rewrite.cut.as_millis());
         tx.prepare_cached("DELETE FROM intervals WHERE site = ?1 AND from_ms >= ?2")?

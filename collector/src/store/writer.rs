@@ -24,6 +24,7 @@ use tokio::sync::{oneshot, watch};
 use super::{
     JOURNAL_FILE, JOURNAL_STEPS, StoreError, agents,
     folder::Folder,
+    inventories::{self, InForceId, TakenOver},
     journal::{self, Filed, Filing, Position},
     open, plans,
     runs::{self, Run},
@@ -43,6 +44,7 @@ enum Job {
     KeepPlan { revision: PlanRevision, agent: String, contents: String, reply: oneshot::Sender<Option<()>> },
     AddAgent { vantage: Vantage, token: Secret, reply: oneshot::Sender<Option<()>> },
     Begin(oneshot::Sender<Option<Run>>),
+    KeepInventory { taken: Box<TakenOver>, reply: oneshot::Sender<Option<InForceId>> },
     End,
 }
 
@@ -114,6 +116,11 @@ impl Writer {
     /// Adds an agent, or replaces its token; returns when it is on disk.
     pub(crate) async fn add_agent(&self, vantage: Vantage, token: Secret) -> Result<(), Unwritten> {
         self.give(|reply| Job::AddAgent { vantage, token, reply }).await
+    }
+
+    /// Records an inventory that is taken over; returns when that is on disk.
+    pub(crate) async fn keep_inventory(&self, taken: TakenOver) -> Result<InForceId, Unwritten> {
+        self.give(|reply| Job::KeepInventory { taken: Box::new(taken), reply }).await
     }
 
     /// A run of the collector begins.
@@ -200,6 +207,7 @@ impl Desk {
                     agents::put(&tx, vantage, token, now)?;
                     Outcome::Done
                 }
+                Job::KeepInventory { taken, .. } => Outcome::InForce(inventories::record(&tx, taken)?),
                 Job::Begin(_) => {
                     let begun = runs::begin(&tx, now)?;
                     run = Some(begun);
@@ -217,13 +225,14 @@ impl Desk {
             runs::alive(&tx, run, now)?;
         }
         let due = self.swept.is_none_or(|swept| now.since(swept) >= Duration::from_secs(60));
-        let (mut dropped, mut runs_dropped) = (0, 0);
+        let (mut dropped, mut runs_dropped, mut inventories_dropped) = (0, 0, 0);
         if due {
             let before = now - self.keep;
             runs_dropped = runs::forget(&tx, before, SWEEP)?;
             dropped = journal::forget(&tx, before, SWEEP)?;
             if dropped > 0 {
                 plans::forget(&tx, before)?;
+                inventories_dropped = inventories::forget(&tx)?;
             }
         }
         tx.commit()?;
@@ -233,6 +242,7 @@ impl Desk {
             self.swept = (dropped < SWEEP).then_some(now);
             self.metrics.journal_dropped.inc_by(dropped as u64);
             self.metrics.runs_dropped.inc_by(runs_dropped as u64);
+            self.metrics.inventories_dropped.inc_by(inventories_dropped as u64);
         }
         Ok(outcomes)
     }
@@ -252,6 +262,9 @@ impl Desk {
             (Job::Begin(reply), Outcome::Begun(run)) => {
                 let _ = reply.send(Some(run));
             }
+            (Job::KeepInventory { reply, .. }, Outcome::InForce(id)) => {
+                let _ = reply.send(Some(id));
+            }
             _ => {}
         }
     }
@@ -260,6 +273,7 @@ impl Desk {
 enum Outcome {
     Filed(Filed),
     Begun(Run),
+    InForce(InForceId),
     Done,
 }
 
