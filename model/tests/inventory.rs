@@ -228,3 +228,30 @@ fn secrets_are_read_from_where_the_file_says_and_all_that_are_missing_are_told_a
     }
     assert!(!told.contains("rahasia"));
 }
+
+#[test]
+fn service_hours_are_taken_in_the_ways_that_people_write_them() {
+    for (written, meant) in [
+        (r#""Mon-Fri 07:00-17:00""#, "Mon-Fri 07:00-17:00"),
+        (r#""mon – fri 7.00–17.00""#, "Mon-Fri 07:00-17:00"),
+        (r#""Senin-Jumat 07.00-17.00""#, "Mon-Fri 07:00-17:00"),
+        (r#""Sen-Jum 07:00-12:00, 13:00-16:00""#, "Mon-Fri 07:00-12:00, Mon-Fri 13:00-16:00"),
+        (r#"["Mon-Fri 07:00-17:00", "Sat 07:00-12:00"]"#, "Mon-Fri 07:00-17:00, Sat 07:00-12:00"),
+        (r#""Sat,Sun 08:00-20:00""#, "Sat-Sun 08:00-20:00"),
+        (r#""Sab-Min 08:00-20:00""#, "Sat-Sun 08:00-20:00"),
+        (r#""Fri-Mon 08:00-09:00""#, "Mon 08:00-09:00, Fri-Sun 08:00-09:00"),
+        (r#""Mon-Sun 00:00-24:00""#, "Mon-Sun 00:00-24:00"),
+        (r#""Fri 22:00-04:00""#, "Fri 22:00-24:00, Sat 00:00-04:00"),
+        (r#""Sun 22:00-04:00""#, "Mon 00:00-04:00, Sun 22:00-24:00"),
+        (r#""Mon 22:00-00:00""#, "Mon 22:00-24:00"),
+        (r#"["Mon 07:00-12:00", "Mon 11:00-13:00"]"#, "Mon 07:00-13:00"),
+    ] {
+        let text = format!(
+            "[network]\nname = \"Uji\"\n\
+             [[site]]\nid = \"a\"\nname = \"A\"\nkind = \"hotspot\"\nservice_hours = {written}\naddress = \"10.0.0.1\"\n"
+        );
+        let network = Network::parse(&text).unwrap_or_else(|faults| panic!("{written}: {faults}"));
+        let hours = network.sites[0].service_hours.as_ref().unwrap();
+        assert_eq!(hours.to_string(), meant, "{written}");
+    }
+}

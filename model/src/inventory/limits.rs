@@ -17,6 +17,12 @@ pub const MAX_UPSTREAMS: usize = 64;
 pub const MAX_REFERENCES: usize = 64;
 /// Maintenance windows in a file.
 pub const MAX_WINDOWS: usize = 100_000;
+/// Contracts in a file.
+pub const MAX_CONTRACTS: usize = 4_096;
+/// Causes that a contract does not count; there are three.
+pub const MAX_CAUSES: usize = 3;
+/// Texts in the list of a site's service hours.
+pub const MAX_SERVICE_HOURS: usize = 64;
 /// SNMP credentials in a file.
 pub const MAX_CREDENTIALS: usize = 4_096;
 /// Characters in a name, a provider, a reason, an interface.
@@ -40,3 +46,7 @@ pub const PROBE_SPACING: Duration = Duration::from_millis(30);
 pub const STREAK: RangeInclusive<u64> = 1..=100;
 /// People whom a site may serve.
 pub const POPULATION: RangeInclusive<u64> = 0..=1_000_000_000;
+/// The length up to which a contract may leave outages out.
+pub const MIN_OUTAGE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(31 * 86_400);
+/// What a provider may give back for each percent that is missed, in percent of the month's price.
+pub const RESTITUTION: RangeInclusive<f64> = 0.0..=100.0;

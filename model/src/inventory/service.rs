@@ -95,7 +95,7 @@ impl ServiceHours {
 }
 
 impl fmt::Display for ServiceHours {
-    /// As the inventory may write it: `Mon-Fri 07:00-17:00, Sat 07:00-12:00`.
+    /// As people write it: `Mon-Fri 07:00-17:00, Sat 07:00-12:00`; in the inventory each part is a text of its own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
         let hours = |day: u16| -> Vec<(u16, u16)> {

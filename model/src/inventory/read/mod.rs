@@ -21,13 +21,15 @@ use self::{
     values::{address, text, word},
 };
 use super::{
-    Credential, Language, MaintenanceWindow, Network, ReadError, Settings, Site,
+    Contract, Credential, Language, MaintenanceWindow, Network, ReadError, Settings, Site,
     fault::{FaultLog, Faults, Wrong},
-    limits::{MAX_CREDENTIALS, MAX_FILE_BYTES, MAX_REFERENCES, MAX_SITES, MAX_WINDOWS},
+    limits::{MAX_CONTRACTS, MAX_CREDENTIALS, MAX_FILE_BYTES, MAX_REFERENCES, MAX_SITES, MAX_WINDOWS},
 };
 use crate::id::CredentialId;
 
 mod circles;
+mod contracts;
+mod hours;
 mod promises;
 mod settings;
 mod sites;
@@ -167,6 +169,11 @@ fn read_root<'a>(root: &'a Spanned<DeTable<'a>>, log: &'a FaultLog<'a>) -> Optio
         .into_iter()
         .map(|table| window(table, &mut reading))
         .collect();
+    let contracts: Vec<Option<Contract>> = root
+        .tables("contract", MAX_CONTRACTS, "[[contract]]")
+        .into_iter()
+        .map(|table| contracts::read(table, &mut reading))
+        .collect();
     root.finish();
     reading.promises.settle(log);
     let head = head?;
@@ -179,7 +186,7 @@ fn read_root<'a>(root: &'a Spanned<DeTable<'a>>, log: &'a FaultLog<'a>) -> Optio
         references: references.unwrap_or_default(),
         sites: sites.into_iter().collect::<Option<Vec<Site>>>()?.into(),
         maintenance: maintenance.into_iter().collect::<Option<_>>()?,
-        contracts: Vec::new(),
+        contracts: contracts.into_iter().collect::<Option<_>>()?,
         credentials,
     })
 }

@@ -23,6 +23,7 @@ enum Wanted {
     /// A site, or the core.
     Observer,
     Credential,
+    Provider,
 }
 
 #[derive(Debug)]
@@ -45,6 +46,9 @@ struct Known {
 pub(super) struct Promises {
     sites: HashMap<String, Known>,
     credentials: BTreeSet<String>,
+    providers: BTreeSet<String>,
+    /// Where the first contract of each provider stands.
+    contracts: HashMap<String, Range<usize>>,
     /// Names of sites by their place in the file.
     names: Vec<String>,
     open: Vec<Promise>,
@@ -76,6 +80,27 @@ impl Promises {
         self.credentials.insert(name.to_owned());
     }
 
+    /// Makes the provider of a site known.
+    pub(super) fn provider(&mut self, name: &str) {
+        if !self.providers.contains(name) {
+            self.providers.insert(name.to_owned());
+        }
+    }
+
+    /// A contract of a provider, who must be known in the end. A second one is a fault.
+    pub(super) fn contract(&mut self, provider: &Spanned<String>, log: &FaultLog<'_>) {
+        let name = provider.get_ref();
+        match self.contracts.get(name) {
+            Some(first) => {
+                let line = log.line(first.start);
+                let wrong = Wrong::new(format!("'{name}' has a contract already, in line {line}"));
+                log.add_wrong(provider.span(), wrong.help("each provider has one at most").about("provider"));
+            }
+            None => drop(self.contracts.insert(name.clone(), provider.span())),
+        }
+        self.note("provider", name, provider.span(), Wanted::Provider);
+    }
+
     pub(super) fn upstream_of(&mut self, place: usize, id: &Spanned<SiteId>) {
         self.note("upstream", id.get_ref().as_str(), id.span(), Wanted::Upstream(place));
     }
@@ -103,6 +128,7 @@ impl Promises {
             let known = self.sites.get(&promise.name);
             match (promise.wanted, known) {
                 (Wanted::Credential, _) if self.credentials.contains(&promise.name) => {}
+                (Wanted::Provider, _) if self.providers.contains(&promise.name) => {}
                 (Wanted::Site | Wanted::Observer, Some(_)) => {}
                 (Wanted::Upstream(of), Some(known)) if known.place == of => {
                     let wrong = Wrong::new(format!("'{}' cannot be its own upstream", promise.name));
@@ -124,10 +150,14 @@ impl Promises {
         let Promise { key, name, span, wanted } = promise;
         let (message, help) = match wanted {
             Wanted::Credential => (format!("there is no [snmp.{name}]"), "add it, or take `snmp` out"),
+            Wanted::Provider => {
+                (format!("no site has the provider '{name}'"), "providers are written as sites name them")
+            }
             _ => (format!("no site has the id '{name}'"), "ids are case-sensitive; names do not count"),
         };
         let meant = log.may_suggest().then(|| match wanted {
             Wanted::Credential => did_you_mean(name, self.credentials.iter().map(String::as_str)),
+            Wanted::Provider => did_you_mean(name, self.providers.iter().map(String::as_str)),
             Wanted::Observer => did_you_mean(name, self.sites.keys().map(String::as_str).chain(["core"])),
             _ => did_you_mean(name, self.sites.keys().map(String::as_str)),
         });

@@ -3,7 +3,7 @@
 use toml::{Spanned, de::DeValue};
 
 use super::{
-    Reading, settings,
+    Reading, hours, settings,
     table::Table,
     targets,
     times::moment,
@@ -42,8 +42,10 @@ pub(super) fn read<'a>(mut table: Table<'a>, reading: &mut Reading<'a>) -> Optio
     let upstream = upstream(&mut table, place, reading);
     let agent = table.optional("agent", flag).is_some_and(Spanned::into_inner);
     let provider = table.optional("provider", text).map(Spanned::into_inner);
+    provider.iter().for_each(|provider| reading.promises.provider(provider));
     let population = table.optional("population", whole(POPULATION)).map(Spanned::into_inner);
     let since = table.optional("since", moment(&reading.zone)).map(Spanned::into_inner);
+    let service_hours = hours::read(&mut table, reading);
     let settings = settings::read(&mut table, &reading.defaults, log);
     let targets = targets::read(&mut table, reading);
     let observed_by = observed_by(&mut table, written_id.as_ref().map(|id| id.get_ref().as_str()), reading);
@@ -61,7 +63,7 @@ pub(super) fn read<'a>(mut table: Table<'a>, reading: &mut Reading<'a>) -> Optio
         provider,
         population,
         since,
-        service_hours: None,
+        service_hours,
         settings,
         targets,
         observed_by,

@@ -141,7 +141,7 @@ impl<'a> Table<'a> {
             let mut wrong = expected(what, value.get_ref());
             match value.get_ref() {
                 DeValue::String(text) => wrong = wrong.help(format!("write {key} = [\"{text}\"]")),
-                DeValue::Table(_) if key == "site" || key == "target" => {
+                DeValue::Table(_) if ["site", "target", "maintenance", "contract"].contains(&key) => {
                     wrong = wrong.help("write its header in double brackets");
                 }
                 _ => {}

@@ -85,8 +85,17 @@ pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Res
 
 /// A percentage above 0: one of 0 would call everything poor.
 pub(super) fn positive_percent(value: &DeValue<'_>) -> Result<f64, Wrong> {
+    above_zero(value, "0 percent would call every round poor", "write at least 1")
+}
+
+/// A percentage above 0: one of 0 would promise nothing.
+pub(super) fn promised_percent(value: &DeValue<'_>) -> Result<f64, Wrong> {
+    above_zero(value, "0 percent promises nothing", "write what the contract says, such as 99.5")
+}
+
+fn above_zero(value: &DeValue<'_>, wrong: &str, help: &str) -> Result<f64, Wrong> {
     number(0.0..=100.0)(value).and_then(|percent| match percent {
-        0.0 => Err(Wrong::new("0 percent would call every round poor").help("write at least 1")),
+        0.0 => Err(Wrong::new(wrong).help(help)),
         _ => Ok(percent),
     })
 }
