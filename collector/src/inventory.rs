@@ -89,6 +89,11 @@ impl Inventory {
         self.maintenance.get(site).map_or(&[], Vec::as_slice)
     }
 
+    /// The same of every site; those that never are, are left out.
+    pub(crate) fn all_maintenance(&self) -> &BTreeMap<SiteId, Vec<Span>> {
+        &self.maintenance
+    }
+
     /// Reads and checks the file and fetches the secrets that it points to.
     pub(crate) fn read(path: &Path, windows: Arc<[MaintenanceWindow]>) -> Result<Inventory, InventoryError> {
         let text = std::fs::read_to_string(path)

@@ -18,6 +18,7 @@ mod ledger;
 mod limits;
 mod live;
 mod metrics;
+mod monthly;
 mod placing;
 mod plans;
 mod problem;
@@ -39,6 +40,7 @@ pub use crate::reader::read_entry;
 pub use crate::{
     config::{Config, Limits},
     inventory::InventoryError,
+    monthly::{MonthlyError, monthly_report},
     store::{StoreError, folder::FolderError},
 };
 use crate::{
