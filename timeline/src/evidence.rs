@@ -79,6 +79,14 @@ struct Stretch {
     explained: bool,
 }
 
+/// An automaton in which no streak is under way and no silence open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rest {
+    pub(crate) last: Timestamp,
+    pub(crate) held: State,
+    pub(crate) proven: bool,
+}
+
 /// One piece of evidence: where its automaton stands and what it went through.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Evidence {
@@ -112,6 +120,44 @@ impl Evidence {
     /// Whether it has been up in its life.
     pub(crate) fn proven(&self) -> bool {
         self.proven
+    }
+
+    /// What its future depends on, and nothing else: streaks that can decide nothing any more are ended, and of its changes
+    /// the last two stay (no round takes back more than one).
+    pub(crate) fn bare(&self) -> Evidence {
+        let serves = self.held.is_some_and(State::serves);
+        let kept = |streak: Streak, decides: bool| {
+            if decides && streak.count > 0 { streak } else { Streak::default() }
+        };
+        Evidence {
+            held: self.held,
+            last: self.last,
+            failed: kept(self.failed, self.held != Some(State::Down)),
+            answered: kept(self.answered, !serves),
+            poor: kept(self.poor, self.held != Some(State::Degraded)),
+            good: kept(self.good, self.held == Some(State::Degraded)),
+            stretch: self.stretch,
+            proven: self.proven,
+            changes: self.changes[self.changes.len().saturating_sub(2)..].to_vec(),
+        }
+    }
+
+    /// Where it rests, when [`bare`](Self::bare) leaves nothing but that: the last round, what is held, whether proven.
+    pub(crate) fn rest(&self) -> Option<Rest> {
+        let bare = Evidence { held: None, last: None, proven: false, changes: Vec::new(), ..self.bare() };
+        let rest = Rest { last: self.last?, held: self.held?, proven: self.proven };
+        (bare == Evidence::default()).then_some(rest)
+    }
+
+    /// Takes up where it rested. `changes` are the last ones until then.
+    pub(crate) fn resting(rest: Rest, changes: Vec<Change>) -> Evidence {
+        let Rest { last, held, proven } = rest;
+        Evidence { held: Some(held), last: Some(last), proven, changes, ..Evidence::default() }
+    }
+
+    /// Puts changes in the place of its own.
+    pub(crate) fn replace_changes(&mut self, changes: Vec<Change>) -> Vec<Change> {
+        std::mem::replace(&mut self.changes, changes)
     }
 
     fn state(&self) -> State {

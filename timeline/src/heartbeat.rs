@@ -18,7 +18,7 @@ use crate::{
 pub(crate) struct Heartbeats {
     pub(crate) evidence: Evidence,
     /// From where the collector counts: the last delivery.
-    counted_from: Option<Timestamp>,
+    pub(crate) counted_from: Option<Timestamp>,
 }
 
 /// What deliveries are counted with: the agent's pace, every downtime of the collector, and whether they can be bridged.

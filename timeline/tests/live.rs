@@ -1,12 +1,13 @@
 //! What the live timeline adds to the contract: limits, edited inventories, the moment at which an incident is told.
 
 use kentongan_model::{
+    id::Vantage,
     inventory::Network,
     observation::{Observation, Round},
     state::State,
     time::Timestamp,
 };
-use kentongan_timeline::{Live, RETENTION_DAYS, SiteJudgement};
+use kentongan_timeline::{Live, RETENTION_DAYS, SiteJudgement, Wanting};
 
 const HOUR: i64 = 3_600_000;
 const START: i64 = 1_793_491_200_000;
@@ -42,17 +43,54 @@ fn at(ms: i64) -> Timestamp {
 }
 
 #[test]
-fn a_round_that_is_older_than_what_is_kept_is_counted_and_changes_nothing() {
+fn a_round_that_is_older_than_what_is_kept_is_put_where_it_belongs_when_the_journal_gives_the_rounds_around_it()
+ {
+    let minute = |minute: i64, answered| round(minute * 60_000, "noc", answered);
     let mut live = Live::new(&network(NOC));
-    for minute in (0..3000).filter(|minute| *minute != 5) {
-        live.observe(&round(minute * 60_000, "noc", true));
+    // One site, probed every minute; in minutes 5 and 700 to 709 nothing has come yet.
+    let late = |k: i64| k == 5 || (700..710).contains(&k);
+    for k in (0..6000).filter(|k| !late(*k)) {
+        live.observe(&minute(k, true));
+    }
+    live.judge(at(6000 * 60_000));
+    assert_eq!(live.wanting(), None);
+    let journal = |wanting: &Wanting| {
+        let inside = move |k: &i64| wanting.span.contains(at(*k * 60_000));
+        (0..6000).filter(inside).map(|k| minute(k, !late(k))).collect::<Vec<_>>()
+    };
+    for k in (0..6000).filter(|k| late(*k)) {
+        live.observe(&minute(k, false));
+    }
+    let mut read = 0;
+    while let Some(wanting) = live.wanting() {
+        assert_eq!((&wanting.vantage, wanting.subject.is_some()), (&Vantage::Core, true));
+        let found = journal(&wanting);
+        read += found.len();
+        live.settle_again(&wanting, found);
+    }
+    assert!(read <= 2 * 720, "two stretches of 12 hours were enough, not {read} rounds");
+    let judged = live.judge(at(6000 * 60_000));
+    let told: Vec<_> = judged.sites[0].timeline.iter().map(|i| (i.state, i.from)).collect();
+    assert_eq!(told, [(State::Up, at(0)), (State::Down, at(700 * 60_000)), (State::Up, at(710 * 60_000))]);
+    assert_eq!(live.counters().too_late, 0);
+}
+
+#[test]
+fn late_rounds_are_given_up_and_counted_when_the_journal_no_longer_has_those_around_them() {
+    let mut live = Live::new(&network(NOC));
+    for k in (0..3000).filter(|k| *k != 5) {
+        live.observe(&round(k * 60_000, "noc", true));
     }
     let before = live.judge(at(3000 * 60_000)).clone();
     live.observe(&round(5 * 60_000, "noc", false));
-    assert_eq!(live.counters().too_late, 1);
-    assert_eq!(*live.judge(at(3000 * 60_000)), before);
-    live.observe(&round(2999 * 60_000 - 1, "noc", false));
-    assert_eq!(live.counters().too_late, 1, "this one is late, but not too late");
+    let wanting = live.wanting().unwrap();
+    live.settle_again(&wanting, [round(5 * 60_000, "noc", false)]);
+    assert_eq!((live.counters().too_late, live.wanting()), (1, None));
+    assert_eq!(live.judge(at(3000 * 60_000)).sites, before.sites);
+    live.observe(&round(7 * 60_000 + 1, "noc", false));
+    let wanting = live.wanting().unwrap();
+    live.give_up(&wanting);
+    assert_eq!((live.counters().too_late, live.wanting()), (2, None));
 }
 
 #[test]

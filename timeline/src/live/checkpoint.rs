@@ -13,12 +13,7 @@ use kentongan_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Counters, Live,
-    links::LinkMemory,
-    noted::Noted,
-    series::{Kept, Series},
-};
+use super::{Counters, Limits, Live, kept::Kept, links::LinkMemory, noted::Noted, series::Series};
 use crate::{
     cause::Boots,
     places::{About, Place, Places},
@@ -54,6 +49,7 @@ enum SavedNote {
 /// A live timeline as it can be stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checkpoint {
+    limits: Limits,
     from: Option<Timestamp>,
     judged_until: Timestamp,
     #[serde(default)]
@@ -84,6 +80,7 @@ impl Live {
         });
         let powered = self.powered.iter().enumerate().filter(|(_, rounds)| !rounds.is_empty());
         Checkpoint {
+            limits: self.limits,
             from: self.from,
             judged_until: self.judged.until,
             horizon: self.horizon,
@@ -100,7 +97,7 @@ impl Live {
     /// Takes up what was stored. What `network` does not have is dropped.
     #[must_use]
     pub fn restore(network: &Network, checkpoint: Checkpoint) -> Self {
-        let mut live = Live::new(network);
+        let mut live = Live::new(network).with_limits(checkpoint.limits);
         live.from = checkpoint.from;
         live.judged.until = checkpoint.judged_until;
         live.horizon = checkpoint.horizon;
@@ -110,6 +107,10 @@ impl Live {
             let found = live.places.place_of(&vantage).zip(about(&live.places, &name));
             let Some((vantage, about)) = found else { continue };
             let ix = live.series.len();
+            if !series.again.is_empty() {
+                live.unsettled.insert(ix);
+            }
+            live.waiting += series.late.len();
             live.series.push((vantage, about, series));
             live.index.insert((vantage, about), ix);
             if let Some(site) = vantage.site() {

@@ -7,8 +7,9 @@ use kentongan_model::time::Timestamp;
 
 use super::{
     Live, folding,
+    kept::Kept,
     noted::Noted,
-    series::{Arrival, Kept, Series},
+    series::{Arrival, Series},
 };
 use crate::{
     incident::Incident,
@@ -27,7 +28,7 @@ impl Live {
         let arrival = match noted {
             Noted::Round { vantage, about, round } => {
                 let arrival = self.push(vantage, about, round);
-                if let Some(site) = vantage.site().filter(|_| arrival != Arrival::TooLate) {
+                if let Some(site) = vantage.site() {
                     self.measured_at(site, at);
                 }
                 arrival
@@ -47,7 +48,7 @@ impl Live {
                     let memory = self.links.entry((site, position, link)).or_default();
                     arrival = match (arrival, memory.take(at, oper)) {
                         (Arrival::Quiet, new) => new,
-                        (Arrival::TooLate, Arrival::Changed) => Arrival::Changed,
+                        (before, Arrival::Changed) if before != Arrival::Changed => Arrival::Changed,
                         (before, _) => before,
                     };
                 }
@@ -55,14 +56,7 @@ impl Live {
             }
             Noted::Downtime(span) => return self.was_down(span),
         };
-        match arrival {
-            Arrival::TooLate => {
-                self.counters.too_late += 1;
-                return;
-            }
-            Arrival::Changed => self.changed = true,
-            Arrival::Quiet => {}
-        }
+        self.changed |= arrival == Arrival::Changed;
         if self.from.is_none_or(|from| at < from) {
             self.from = Some(at);
             self.changed = true;
@@ -81,9 +75,19 @@ impl Live {
             }
             self.changed = true;
         }
-        let folding = folding(&self.places, &self.downtimes, vantage, about);
+        let folding = folding((&self.places, self.limits), &self.downtimes, vantage, about);
         let waited = self.waited_until.is_some_and(|until| round.at() < until);
+        let full = self.waiting >= self.limits.late;
+        if full && self.series[ix].2.settled(round.at()) {
+            self.counters.too_late += 1;
+            return Arrival::Quiet;
+        }
         match self.series[ix].2.take(round, &folding) {
+            Arrival::Late => {
+                self.unsettled.insert(ix);
+                self.waiting += 1;
+                Arrival::Late
+            }
             Arrival::Quiet if waited || self.presumed.get(ix).is_none_or(|presumed| *presumed) => {
                 Arrival::Changed
             }
@@ -97,9 +101,12 @@ impl Live {
         self.downtimes = joined(std::mem::take(&mut self.downtimes));
         if self.downtimes != before {
             self.changed = true;
-            for (vantage, _, series) in &mut self.series {
+            for (ix, (vantage, _, series)) in self.series.iter_mut().enumerate() {
                 if *vantage == Place::CORE {
-                    series.tear();
+                    series.tear(span);
+                    if !series.again.is_empty() {
+                        self.unsettled.insert(ix);
+                    }
                 }
             }
         }

@@ -25,7 +25,7 @@ impl Live {
         while let Some(Reverse((at, ix))) = self.deadlines.peek().copied().filter(|due| due.0.0 <= now) {
             self.deadlines.pop();
             let (vantage, about, series) = &self.series[ix];
-            let folding = folding(&self.places, &self.downtimes, *vantage, *about);
+            let folding = folding((&self.places, self.limits), &self.downtimes, *vantage, *about);
             // Rounds that came since have put it off.
             match series.until(plus(at, -1), &folding).deadline {
                 Some(later) if later > now => self.deadlines.push(Reverse((later, ix))),
@@ -38,13 +38,14 @@ impl Live {
     pub(super) fn judge_anew(&mut self, now: Timestamp) {
         self.forget(now);
         for (vantage, about, series) in &mut self.series {
-            series.mend(&folding(&self.places, &self.downtimes, *vantage, *about));
+            series.mend(&folding((&self.places, self.limits), &self.downtimes, *vantage, *about));
         }
         let mut deadlines = Vec::with_capacity(self.series.len());
         let mut tracks = Vec::with_capacity(self.series.len());
         let mut presumed = Vec::with_capacity(self.series.len());
         for (ix, (vantage, about, series)) in self.series.iter().enumerate() {
-            let seen = series.until(now, &folding(&self.places, &self.downtimes, *vantage, *about));
+            let seen =
+                series.until(now, &folding((&self.places, self.limits), &self.downtimes, *vantage, *about));
             deadlines.extend(seen.deadline.map(|at| Reverse((at, ix))));
             presumed.push(seen.presumed);
             tracks.push(Track {

@@ -28,7 +28,7 @@ pub(crate) struct LinkMemory {
 impl LinkMemory {
     pub(crate) fn take(&mut self, at: Timestamp, oper: Oper) -> Arrival {
         if self.settled_until.is_some_and(|until| at <= until) {
-            return Arrival::TooLate;
+            return Arrival::Late;
         }
         let up = oper == Oper::Up;
         if let Some(known) = self.told.get_mut(&at.as_millis()) {

@@ -7,12 +7,18 @@
 //! Limits: `KEPT_ROUNDS` in `series` for each piece of evidence, [`MAX_AHEAD`] observations dated ahead, changes of
 //! [`RETENTION_DAYS`] days. What does not fit is counted in [`Counters`].
 
+mod automaton;
 mod checkpoint;
 mod intake;
 mod judging;
+mod kept;
+mod limits;
 mod links;
+mod milestone;
 mod noted;
+mod refold;
 mod series;
+mod wanting;
 
 use std::{
     cmp::Reverse,
@@ -23,14 +29,17 @@ use kentongan_model::{inventory::Network, observation::Observation, time::Timest
 use serde::{Deserialize, Serialize};
 
 pub use checkpoint::Checkpoint;
+pub use limits::Limits;
+pub use wanting::Wanting;
 
 use crate::{
     cause::Boots,
     judgement::Judgement,
     live::{
+        automaton::Folding,
         links::LinkMemory,
         noted::{Noted, Refusal},
-        series::{Folding, Series},
+        series::Series,
     },
     maintenance::marks,
     places::{About, Place, Places},
@@ -63,6 +72,7 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Live {
     places: Places,
+    limits: Limits,
     /// When each site is under maintenance, and every moment at which that or a `since` changes something.
     moments: Vec<Timestamp>,
     from: Option<Timestamp>,
@@ -70,6 +80,9 @@ pub struct Live {
     horizon: Timestamp,
     series: Vec<(Place, About, Series)>,
     index: HashMap<(Place, About), usize>,
+    /// The series of which something settled has to be folded again, and how many late rounds wait for that.
+    unsettled: BTreeSet<usize>,
+    waiting: usize,
     /// Of each series, whether the last judgement made something of its silence.
     presumed: Vec<bool>,
     /// Until when an answer could have an incident told earlier than it was.
@@ -106,11 +119,14 @@ impl Live {
         let sites = places.sites.len();
         Live {
             places,
+            limits: Limits::default(),
             moments,
             from: None,
             horizon: Timestamp::MIN,
             series: Vec::new(),
             index: HashMap::new(),
+            unsettled: BTreeSet::new(),
+            waiting: 0,
             presumed: Vec::new(),
             waited_until: None,
             own: vec![Vec::new(); sites],
@@ -128,6 +144,13 @@ impl Live {
             deadlines: BinaryHeap::new(),
             next: None,
         }
+    }
+
+    /// With other limits than the usual ones. Whatever they are, the judgements are the same.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Takes an observation. One that is already known changes nothing.
@@ -175,6 +198,11 @@ impl Live {
 }
 
 /// What a piece of evidence is folded with.
-fn folding<'a>(places: &'a Places, downtimes: &'a [Span], vantage: Place, about: About) -> Folding<'a> {
-    Folding { pace: places.pace(about), downtimes, bridged: places.bridged(vantage, about) }
+fn folding<'a>(
+    (places, limits): (&'a Places, Limits),
+    downtimes: &'a [Span],
+    vantage: Place,
+    about: About,
+) -> Folding<'a> {
+    Folding { pace: places.pace(about), downtimes, bridged: places.bridged(vantage, about), limits }
 }

@@ -7,7 +7,7 @@ use kentongan_model::{
     time::Timestamp,
 };
 
-use super::series::Kept;
+use super::kept::Kept;
 use crate::{
     links::told,
     places::{About, Place, Places},

@@ -1,108 +1,26 @@
 //! The rounds of one piece of evidence as they arrive, in whatever order.
 //!
-//! In order a round costs one step of the automaton. The last [`KEPT_ROUNDS`] are kept, so that one which comes late
-//! is put where it belongs and the automaton is folded again from there: the cost is the kept window, not history.
-//! What is older than that is settled; a round that would belong there is too late (counted, for a replay of the
-//! journal to take in). Rule guarded here: any order of arrival and any repetition end the same.
+//! In order a round costs one step of the automaton. The last ones are kept, so that one which comes late is put where it
+//! belongs and the automaton is folded again from there. What is older is settled, with milestones; a round that belongs
+//! there waits until the journal gives the rounds around it (`refold`). Rule guarded here: any order of arrival and any
+//! repetition end the same.
 
 use std::collections::VecDeque;
 
 use kentongan_model::{state::State, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::{
+    automaton::{Automaton, Folding},
+    kept::Kept,
+    milestone::{Milestone, Stand, behind},
+};
 use crate::{
     evidence::{Change, Evidence, Pace},
-    heartbeat::{Counting, Heartbeats},
+    heartbeat::Heartbeats,
     round::Outcome,
     span::{Span, plus},
 };
-
-/// How many rounds are kept for late ones to be put between: 17 hours at 30 s, 16 kB.
-pub(crate) const KEPT_ROUNDS: usize = 2048;
-
-/// A round in eight bytes: its moment (42 bits, until 2109), answers (10), the complement of probes sent (10), its
-/// outcome (2). At the same moment the larger value is the round that counts: with as many answers to as many probes
-/// the outcome can differ by the RTT alone, and the lower one is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Kept(u64);
-
-impl Kept {
-    const LAST: i64 = (1 << 42) - 1;
-    const MOST: u64 = (1 << 10) - 1;
-
-    /// None when the moment lies before 1970 or after 2109: no clock that was ever set says so.
-    pub(crate) fn new(at: Timestamp, answered: usize, sent: u32, outcome: Outcome) -> Option<Self> {
-        let moment = u64::try_from(at.as_millis()).ok().filter(|_| at.as_millis() <= Self::LAST)?;
-        let answered = u64::try_from(answered).unwrap_or(Self::MOST).min(Self::MOST);
-        let unsent = Self::MOST - u64::from(sent).min(Self::MOST);
-        let outcome = match outcome {
-            Outcome::Failed => 0,
-            Outcome::Poor => 1,
-            Outcome::Good => 2,
-        };
-        Some(Kept(moment << 22 | answered << 12 | unsent << 2 | outcome))
-    }
-
-    pub(crate) fn at(self) -> Timestamp {
-        Timestamp::from_millis((self.0 >> 22).cast_signed())
-    }
-
-    pub(crate) fn outcome(self) -> Outcome {
-        match self.0 & 3 {
-            0 => Outcome::Failed,
-            1 => Outcome::Poor,
-            _ => Outcome::Good,
-        }
-    }
-}
-
-/// What one piece of evidence is folded with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Folding<'a> {
-    pub(crate) pace: &'a Pace,
-    pub(crate) downtimes: &'a [Span],
-    pub(crate) bridged: bool,
-}
-
-impl Folding<'_> {
-    fn counting(&self) -> Counting<'_> {
-        Counting { pace: self.pace, downtimes: self.downtimes, bridged: self.bridged }
-    }
-}
-
-/// An automaton: of rounds, or of deliveries, which supplies what is missing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Automaton {
-    Rounds(Evidence),
-    Deliveries(Heartbeats),
-}
-
-impl Automaton {
-    fn push(&mut self, kept: Kept, folding: &Folding<'_>) {
-        match self {
-            Automaton::Rounds(evidence) => {
-                let downtimes = if folding.bridged { folding.downtimes } else { &[] };
-                evidence.push(kept.at(), kept.outcome(), folding.pace, downtimes);
-            }
-            Automaton::Deliveries(heartbeats) => heartbeats.deliver(kept.at(), &folding.counting()),
-        }
-    }
-
-    fn evidence(&self) -> &Evidence {
-        match self {
-            Automaton::Rounds(evidence) => evidence,
-            Automaton::Deliveries(heartbeats) => &heartbeats.evidence,
-        }
-    }
-
-    fn forget(&mut self, cut: Timestamp) {
-        match self {
-            Automaton::Rounds(evidence) => evidence.forget(cut),
-            Automaton::Deliveries(heartbeats) => heartbeats.evidence.forget(cut),
-        }
-    }
-}
 
 /// What became of a round that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,20 +29,31 @@ pub(crate) enum Arrival {
     Quiet,
     /// It changes what was known.
     Changed,
-    /// It belongs to what is already settled.
-    TooLate,
+    /// It belongs to what is settled, and waits for what was measured around it.
+    Late,
 }
 
 /// One piece of evidence, live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Series {
-    /// Where the automaton stood before the first kept round.
+    /// Where the automaton stood before the first kept round, with its last two changes.
     base: Automaton,
+    /// The first settled round.
+    pub(super) begun: Option<Timestamp>,
+    /// How many rounds were settled since the last milestone.
+    pub(super) since: u32,
+    pub(super) milestones: Vec<Milestone>,
     kept: VecDeque<Kept>,
-    /// Where it stands behind the last one.
+    /// Where it stands behind the last one, with all changes.
     head: Automaton,
     /// Whether the head has to be folded again.
     torn: bool,
+    /// Rounds that belong to what is settled, sorted.
+    pub(super) late: Vec<Kept>,
+    /// What of the settled has to be folded again: from where, and how far at least.
+    pub(super) again: Vec<Span>,
+    /// The last round that was answered.
+    answered: Option<Timestamp>,
 }
 
 impl Series {
@@ -137,21 +66,35 @@ impl Series {
     }
 
     fn starting(automaton: Automaton) -> Self {
-        Series { base: automaton.clone(), kept: VecDeque::new(), head: automaton, torn: false }
+        Series {
+            base: automaton.clone(),
+            begun: None,
+            since: 0,
+            milestones: Vec::new(),
+            kept: VecDeque::new(),
+            head: automaton,
+            torn: false,
+            late: Vec::new(),
+            again: Vec::new(),
+            answered: None,
+        }
     }
 
     /// Takes a round.
     pub(crate) fn take(&mut self, round: Kept, folding: &Folding<'_>) -> Arrival {
-        if self.kept.back().is_none_or(|last| last.at() < round.at()) && !self.settled(round) {
+        if round.outcome() != Outcome::Failed {
+            self.answered = self.answered.max(Some(round.at()));
+        }
+        if self.settled(round.at()) {
+            return self.wait(round);
+        }
+        if self.kept.back().is_none_or(|last| last.at() < round.at()) {
             let before = (self.last_change(), self.head.evidence().proven());
             self.head.push(round, folding);
             self.kept.push_back(round);
             self.settle(folding);
             let same = (self.last_change(), self.head.evidence().proven()) == before;
             return if same && !self.torn { Arrival::Quiet } else { Arrival::Changed };
-        }
-        if self.settled(round) {
-            return Arrival::TooLate;
         }
         let place = self.kept.partition_point(|kept| kept.at() < round.at());
         match self.kept.get_mut(place) {
@@ -160,22 +103,74 @@ impl Series {
             _ => self.kept.insert(place, round),
         }
         self.torn = true;
+        self.settle(folding);
         Arrival::Changed
     }
 
-    /// Has everything that is kept folded again, at the next [`mend`](Self::mend).
-    pub(crate) fn tear(&mut self) {
+    /// A late round waits for what was measured around it.
+    fn wait(&mut self, round: Kept) -> Arrival {
+        let place = self.late.partition_point(|late| late.at() < round.at());
+        match self.late.get_mut(place) {
+            Some(late) if late.at() == round.at() && *late >= round => return Arrival::Quiet,
+            Some(late) if late.at() == round.at() => *late = round,
+            _ => {
+                self.late.insert(place, round);
+                self.again.push(Span::new(round.at(), round.at()));
+            }
+        }
+        Arrival::Late
+    }
+
+    /// Has what is kept folded again, and what is settled where `downtime` touches it.
+    pub(crate) fn tear(&mut self, downtime: Span) {
         self.torn = true;
+        if self.settled(downtime.from) {
+            self.again.push(downtime);
+        }
     }
 
     /// Folds the kept rounds again, where one came late.
     pub(crate) fn mend(&mut self, folding: &Folding<'_>) {
-        if self.torn {
-            self.torn = false;
-            self.head = self.base.clone();
-            self.kept.iter().for_each(|round| self.head.push(*round, folding));
-            self.settle(folding);
+        if !std::mem::take(&mut self.torn) {
+            return;
         }
+        let known = self.base.evidence().changes().first().map(|change| change.at);
+        let before = self.head.evidence().changes().to_vec();
+        self.head = self.base.clone();
+        self.kept.iter().for_each(|round| self.head.push(*round, folding));
+        let folded = behind(&before, known, self.head.evidence().changes());
+        self.head.replace_changes(folded);
+    }
+
+    /// Whether a round of that moment belongs to what is settled.
+    pub(super) fn settled(&self, at: Timestamp) -> bool {
+        self.settled_until().is_some_and(|last| at <= last)
+    }
+
+    /// The last settled round.
+    pub(super) fn settled_until(&self) -> Option<Timestamp> {
+        self.base.evidence().last()
+    }
+
+    /// What it went through, as far as rounds tell.
+    pub(super) fn changes(&self) -> &[Change] {
+        self.head.evidence().changes()
+    }
+
+    pub(super) fn replace_changes(&mut self, changes: Vec<Change>) {
+        self.head.replace_changes(changes);
+    }
+
+    /// An automaton of its kind that stands where `evidence` does.
+    pub(super) fn automaton(&self, evidence: Evidence) -> Automaton {
+        self.base.at(evidence)
+    }
+
+    /// What is settled now ends in `automaton`; the kept rounds have to be folded behind it.
+    pub(super) fn rebase(&mut self, automaton: &Automaton, rounds: u32) {
+        self.base = automaton.at(automaton.evidence().bare());
+        self.since = rounds;
+        self.torn = true;
     }
 
     /// Its changes until `now`, with those that only the passing of time makes.
@@ -224,26 +219,41 @@ impl Series {
         self.kept.range(next..).find(|kept| kept.outcome() != Outcome::Failed).map(|kept| kept.at())
     }
 
-    /// Forgets changes before `cut`, but for the state there.
+    /// Whether any round after `moment` was answered.
+    pub(crate) fn answered_since(&self, moment: Timestamp) -> bool {
+        self.answered.is_some_and(|at| at > moment)
+    }
+
+    /// Forgets changes and milestones before `cut`, but for the last before it.
     pub(crate) fn forget(&mut self, cut: Timestamp) {
-        self.base.forget(cut);
-        self.head.forget(cut);
+        let past = self.milestones.partition_point(|milestone| milestone.at <= cut).saturating_sub(1);
+        self.milestones.drain(..past);
+        let reach = self.milestones.first().and_then(|milestone| milestone.stand.last());
+        // Before the first milestone nothing was ever forgotten, and what is kept is small.
+        self.head.forget(reach.map_or(cut, |last| last.min(cut)));
     }
 
     fn last_change(&self) -> Option<Change> {
         self.head.evidence().changes().last().copied()
     }
 
-    fn settled(&self, round: Kept) -> bool {
-        self.base.evidence().last().is_some_and(|last| round.at() <= last)
-    }
-
-    /// Settles the oldest rounds, down to [`KEPT_ROUNDS`].
+    /// Settles the oldest rounds, down to what is kept.
     fn settle(&mut self, folding: &Folding<'_>) {
-        while self.kept.len() > KEPT_ROUNDS {
-            if let Some(oldest) = self.kept.pop_front() {
-                self.base.push(oldest, folding);
+        while self.kept.len() > folding.limits.rounds {
+            let Some(oldest) = self.kept.pop_front() else { return };
+            let grid = folding.limits.grid(oldest.at());
+            if self.settled_until().is_some_and(|last| last < grid) {
+                let stand = Stand::of(self.base.evidence());
+                self.milestones.push(Milestone { at: grid, stand, rounds: std::mem::take(&mut self.since) });
             }
+            self.base.push(oldest, folding);
+            if self.base.evidence().changes().len() > 2 {
+                let all = self.base.evidence().changes();
+                let last = all[all.len() - 2..].to_vec();
+                self.base.replace_changes(last);
+            }
+            self.begun = self.begun.or(Some(oldest.at()));
+            self.since += 1;
         }
     }
 }
