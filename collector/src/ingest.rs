@@ -12,7 +12,7 @@ use kentongan_model::{
 
 use crate::{
     metrics::Outcome,
-    placing::Placing,
+    placing::Readings,
     problem::Problem,
     station::Station,
     store::{
@@ -66,18 +66,22 @@ pub(crate) async fn take(
         series: batch.series,
         sequence: batch.sequence,
         received_at,
-        span: Placing::of(&delivery, received_at).span(&delivery),
+        readings: Readings::of(&delivery),
         plan: batch.plan,
         digest,
         bytes,
     };
     let dropped_rounds = batch.dropped_rounds;
     match station.writer.file(filing).await.map_err(unwritten)? {
-        Filed::New(_) => {
+        filed @ (Filed::New(_) | Filed::Untrusted(_)) => {
+            if matches!(filed, Filed::Untrusted(_)) {
+                station.metrics.untrusted(&batch.agent, batch.rounds.len());
+            }
             station.metrics.rounds_dropped_by_agents.inc_by(dropped_rounds);
             station.metrics.delivered(Outcome::accepted);
             Ok(())
         }
+        Filed::ComeAgain => Err(Problem::unknown_clock()),
         Filed::Again => {
             station.metrics.delivered(Outcome::repeated);
             Ok(())

@@ -6,6 +6,7 @@
 
 mod api;
 mod board;
+mod boot;
 mod config;
 mod follower;
 mod history;

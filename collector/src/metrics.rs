@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use kentongan_model::id::Vantage;
 use prometheus_client::{
     encoding::{self, EncodeLabelSet, EncodeLabelValue},
     metrics::{
@@ -31,6 +32,13 @@ pub(crate) enum Outcome {
 pub(crate) struct DeliveryLabels {
     /// What became of them.
     pub(crate) outcome: Outcome,
+}
+
+/// One agent. There are no more than the journal has tokens of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct AgentLabels {
+    /// Its name.
+    pub(crate) agent: String,
 }
 
 /// One reason for refusing requests.
@@ -89,6 +97,10 @@ pub(crate) struct Metrics {
     pub(crate) runs_dropped: Counter,
     /// Inventories in force that were forgotten.
     pub(crate) inventories_dropped: Counter,
+    /// What is known of boots' clocks that went because it was too old or too much.
+    pub(crate) boots_dropped: Counter,
+    /// Rounds that are kept and count for nothing, because they cannot be placed within 2 s.
+    untrusted_rounds: Family<AgentLabels, Counter>,
     /// Observations that the live timeline did not take in, by why.
     left_out: Family<LeftOutLabels, Counter>,
 }
@@ -142,6 +154,11 @@ impl Metrics {
                 "runs_dropped",
                 "Runs of the collector forgotten, being too old or too many"
             ),
+            boots_dropped: counted!("boots_dropped", "Clocks of boots forgotten, being too old or too many"),
+            untrusted_rounds: counted!(
+                "untrusted_rounds",
+                "Rounds that count for nothing, as they cannot be placed within 2 s"
+            ),
             left_out: counted!("observations_left_out", "Observations that live judging left out, by why"),
             registry,
         }
@@ -150,6 +167,12 @@ impl Metrics {
     /// Counts a request that was refused.
     pub(crate) fn refuse(&self, reason: &'static str) {
         self.refused.get_or_create(&RefusalLabels { reason }).inc();
+    }
+
+    /// Counts rounds that cannot be placed.
+    pub(crate) fn untrusted(&self, agent: &Vantage, rounds: usize) {
+        let labels = AgentLabels { agent: agent.to_string() };
+        self.untrusted_rounds.get_or_create(&labels).inc_by(rounds as u64);
     }
 
     /// Takes over what the live timeline has counted.

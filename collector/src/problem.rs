@@ -112,6 +112,14 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "the collector cannot do it now", detail).retry(5)
     }
 
+    /// 503: the clock of the boot is not known yet.
+    pub(crate) fn unknown_clock() -> Self {
+        let detail = "the router's wall clock is off, and one delivery alone does not tell how its time since boot maps \
+                      onto the collector's; deliver it again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unknown-clock", "the clock is not known yet", detail)
+            .retry(1)
+    }
+
     /// 503: it took too long.
     pub(crate) fn timeout(seconds: u64) -> Self {
         let detail = format!("the request took longer than {seconds} s");

@@ -9,6 +9,7 @@ use kentongan_model::{id::Vantage, plan::PlanRevision, time::Timestamp, wire::De
 
 use crate::{
     metrics::Metrics,
+    placing::Placing,
     store::{
         StoreError,
         journal::{self, Entry, Position},
@@ -42,7 +43,8 @@ pub(crate) struct Read {
 pub fn read_entry(bytes: &[u8], plan_json: &str, received_at: Timestamp) -> Result<usize, String> {
     let delivery = Delivery::decode(bytes).map_err(|error| error.to_string())?;
     let plan: Contents = serde_json::from_str(plan_json).map_err(|error| error.to_string())?;
-    Ok(unfold(&delivery, received_at, &plan).into_observations().count())
+    let placing = Placing::alone(&delivery, received_at);
+    Ok(unfold(&delivery, &placing, &plan).into_observations().count())
 }
 
 /// Reads the journal.
@@ -107,8 +109,9 @@ impl Reader {
             tracing::error!(position, plan = %delivery.batch.plan, "the plan of an entry is lost; it counts for nothing");
             return Ok(unreadable);
         };
+        let placing = entry.placing.unwrap_or_else(|| Placing::alone(&delivery, received_at));
         let dropped_rounds = delivery.batch.dropped_rounds;
-        Ok(Read { dropped_rounds, unfolded: Some(unfold(&delivery, received_at, &plan)), ..unreadable })
+        Ok(Read { dropped_rounds, unfolded: Some(unfold(&delivery, &placing, &plan)), ..unreadable })
     }
 
     fn plan(&mut self, revision: PlanRevision) -> Result<Option<Arc<Contents>>, StoreError> {

@@ -10,7 +10,7 @@ use kentongan_model::{
 
 use crate::{
     influx::points::PlacedReading,
-    placing::{Placing, booted},
+    placing::{Placing, Trust},
     store::plans::Contents,
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct Unfolded {
     pub(crate) answers: Vec<SnmpAnswer>,
     /// The interfaces in those answers, with all that was read of them.
     pub(crate) readings: Vec<PlacedReading>,
+    /// Rounds that are in none of these, because nobody can say when they were.
+    pub(crate) untrusted_rounds: u64,
 }
 
 impl Unfolded {
@@ -65,10 +67,20 @@ pub(crate) fn fault(delivery: &Delivery, plan: &Contents) -> Option<String> {
     })
 }
 
-/// Unfolds a delivery. What its plan does not have is left out (ingest refuses such a batch).
-pub(crate) fn unfold(delivery: &Delivery, received_at: Timestamp, plan: &Contents) -> Unfolded {
-    let placing = Placing::of(delivery, received_at);
+/// Unfolds a delivery that is placed so. What its plan does not have is left out (ingest refuses such a batch), and of
+/// what cannot be placed only the sign of life is left.
+pub(crate) fn unfold(delivery: &Delivery, placing: &Placing, plan: &Contents) -> Unfolded {
     let agent = &delivery.batch.agent;
+    let heartbeat = agent.site().map(|site| Heartbeat {
+        at: placing.received_at,
+        agent: site.clone(),
+        boot_at: placing.boot_at,
+    });
+    if placing.trust == Trust::Untrusted {
+        let untrusted_rounds = delivery.batch.rounds.len() as u64;
+        let (rounds, answers, readings) = (Vec::new(), Vec::new(), Vec::new());
+        return Unfolded { heartbeat, rounds, answers, readings, untrusted_rounds };
+    }
     let rounds = delivery.batch.rounds.iter().filter_map(|round| {
         Some(Round {
             at: placing.at(round.mono_ms),
@@ -86,12 +98,7 @@ pub(crate) fn unfold(delivery: &Delivery, received_at: Timestamp, plan: &Content
             readings.extend(interfaces);
         }
     }
-    let heartbeat = agent.site().map(|site| Heartbeat {
-        at: received_at,
-        agent: site.clone(),
-        boot_at: Some(booted(&delivery.sent, received_at)),
-    });
-    Unfolded { heartbeat, rounds: rounds.collect(), answers, readings }
+    Unfolded { heartbeat, rounds: rounds.collect(), answers, readings, untrusted_rounds: 0 }
 }
 
 fn answer(
@@ -183,7 +190,8 @@ mod tests {
     #[test]
     fn a_delivery_becomes_a_heartbeat_its_rounds_and_its_answers() {
         let received_at = Timestamp::from_millis(1_000_000);
-        let unfolded = unfold(&delivery("kec-a"), received_at, &plan());
+        let delivery = delivery("kec-a");
+        let unfolded = unfold(&delivery, &Placing::alone(&delivery, received_at), &plan());
         let heartbeat = unfolded.heartbeat.clone().unwrap();
         assert_eq!((heartbeat.at, heartbeat.boot_at), (received_at, Some(Timestamp::from_millis(940_000))));
         assert_eq!(unfolded.rounds[0].at, Timestamp::from_millis(990_000));
@@ -198,7 +206,9 @@ mod tests {
 
     #[test]
     fn the_cores_own_agent_has_no_heartbeat() {
-        assert_eq!(unfold(&delivery("core"), Timestamp::default(), &plan()).heartbeat, None);
+        let delivery = delivery("core");
+        let placing = Placing::alone(&delivery, Timestamp::default());
+        assert_eq!(unfold(&delivery, &placing, &plan()).heartbeat, None);
     }
 
     #[test]

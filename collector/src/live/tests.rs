@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    placing::Placing,
+    placing::Readings,
     store::{
         JOURNAL_STEPS, STATE_STEPS, agents,
         journal::{BatchDigest, Filed, Filing},
@@ -143,7 +143,7 @@ impl House {
             series: batch.series,
             sequence: batch.sequence,
             received_at: self.now,
-            span: Placing::of(&delivery, self.now).span(&delivery),
+            readings: Readings::of(&delivery),
             plan: batch.plan,
             digest: BatchDigest::of(&sealed),
             bytes: bytes.into(),

@@ -9,7 +9,11 @@ use kentongan_model::{id::Vantage, plan::PlanRevision, time::Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
-use super::StoreError;
+use super::{
+    StoreError,
+    boots::{self, Place},
+};
+use crate::placing::{Placing, Readings, Trust};
 
 /// The number of an entry, counted from 1.
 pub(crate) type Position = i64;
@@ -29,8 +33,8 @@ pub(crate) struct Filing {
     pub(crate) sequence: u64,
     /// When it reached the collector.
     pub(crate) received_at: Timestamp,
-    /// The first and the last event time in it.
-    pub(crate) span: Option<(Timestamp, Timestamp)>,
+    /// What its clocks showed.
+    pub(crate) readings: Readings,
     /// The plan that its indices refer to.
     pub(crate) plan: PlanRevision,
     /// What tells its sealed batch from every other.
@@ -57,6 +61,10 @@ impl BatchDigest {
 pub(crate) enum Filed {
     /// It is in the journal now.
     New(Position),
+    /// It is in the journal now, and counts for nothing: it cannot be placed.
+    Untrusted(Position),
+    /// It is not in the journal; if it comes again in a moment, it can be placed.
+    ComeAgain,
     /// The same batch was there before.
     Again,
     /// Another batch of that name was there before.
@@ -70,6 +78,8 @@ pub(crate) struct Entry {
     pub(crate) position: Position,
     /// When it reached the collector.
     pub(crate) received_at: Timestamp,
+    /// How it was placed; none when it was filed before boots were known.
+    pub(crate) placing: Option<Placing>,
     /// The delivery as it came.
     pub(crate) bytes: Vec<u8>,
 }
@@ -87,22 +97,33 @@ pub(crate) fn file(conn: &Connection, filing: &Filing) -> Result<Filed, StoreErr
     if let Some(digest) = before {
         return Ok(if digest == filing.digest.0 { Filed::Again } else { Filed::Conflict });
     }
+    let placing = match boots::place(conn, agent, &filing.readings, filing.received_at)? {
+        Place::At(placing) => placing,
+        Place::ComeAgain => return Ok(Filed::ComeAgain),
+    };
+    let span = placing.span(&filing.readings);
+    let is_trusted = placing.trust == Trust::Trusted;
     conn.prepare_cached(
-        "INSERT INTO deliveries (agent, series, sequence, received_at, first_at, last_at, plan, digest, bytes)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO deliveries (agent, series, sequence, received_at, first_at, last_at, plan, digest, bytes,
+           trusted, zero_at, boot_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         agent,
         series,
         sequence,
         filing.received_at.as_millis(),
-        filing.span.map(|(first, _)| first.as_millis()),
-        filing.span.map(|(_, last)| last.as_millis()),
+        span.map(|(first, _)| first.as_millis()),
+        span.map(|(_, last)| last.as_millis()),
         filing.plan.0.cast_signed(),
         filing.digest.0.as_slice(),
         &filing.bytes[..],
+        is_trusted,
+        placing.zero_ms,
+        placing.boot_at.map(Timestamp::as_millis),
     ])?;
-    Ok(Filed::New(conn.last_insert_rowid()))
+    let position = conn.last_insert_rowid();
+    Ok(if is_trusted { Filed::New(position) } else { Filed::Untrusted(position) })
 }
 
 /// The last position that was ever used.
@@ -117,7 +138,8 @@ pub(crate) fn last_position(conn: &Connection) -> Result<Position, StoreError> {
 /// At most `limit` entries after `position`, in order.
 pub(crate) fn after(conn: &Connection, position: Position, limit: usize) -> Result<Vec<Entry>, StoreError> {
     let mut query = conn.prepare_cached(
-        "SELECT position, received_at, bytes FROM deliveries WHERE position > ?1 ORDER BY position LIMIT ?2",
+        "SELECT position, received_at, bytes, trusted, zero_at, boot_at FROM deliveries
+         WHERE position > ?1 ORDER BY position LIMIT ?2",
     )?;
     let rows = query.query_map(params![position, i64::try_from(limit).unwrap_or(i64::MAX)], entry)?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -139,7 +161,7 @@ pub(crate) fn between(
     mut take: impl FnMut(Entry) -> bool,
 ) -> Result<(), StoreError> {
     let mut query = conn.prepare_cached(
-        "SELECT position, received_at, bytes FROM deliveries JOIN agents ON agents.id = agent
+        "SELECT position, received_at, bytes, trusted, zero_at, boot_at FROM deliveries JOIN agents ON agents.id = agent
          WHERE vantage = ?1 AND last_at >= ?2 AND last_at < ?3 + ?4 AND first_at < ?3 ORDER BY last_at",
     )?;
     let bounds = params![agent.to_string(), from.as_millis(), to.as_millis(), LONGEST_BATCH_MS];
@@ -163,5 +185,14 @@ pub(crate) fn forget(conn: &Connection, before: Timestamp, limit: usize) -> Resu
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let received_at = Timestamp::from_millis(row.get(1)?);
-    Ok(Entry { position: row.get(0)?, received_at, bytes: row.get(2)? })
+    let trusted: Option<bool> = row.get(3)?;
+    let placing = trusted
+        .map(|trusted| {
+            let trust = if trusted { Trust::Trusted } else { Trust::Untrusted };
+            let boot_at: Option<i64> = row.get(5)?;
+            let boot_at = boot_at.map(Timestamp::from_millis);
+            Ok::<_, rusqlite::Error>(Placing { received_at, boot_at, zero_ms: row.get(4)?, trust })
+        })
+        .transpose()?;
+    Ok(Entry { position: row.get(0)?, received_at, placing, bytes: row.get(2)? })
 }

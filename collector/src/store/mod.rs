@@ -1,10 +1,11 @@
 //! The store: two SQLite files in one folder that only one collector uses at a time.
 //!
 //! `journal.db` is the truth: deliveries as they came, the agents and their tokens, the plans that deliveries refer
-//! to, and when the collector ran. `state.db` is derived from it: intervals, incidents, events, the judge's
+//! to, the clocks of routers, and when the collector ran. `state.db` is derived from it: intervals, incidents, events, the judge's
 //! checkpoint. Each file has one writer (the journal's thread, the judge), so that neither ever waits for the other.
 
 pub(crate) mod agents;
+pub(crate) mod boots;
 pub(crate) mod folder;
 pub(crate) mod inventories;
 pub(crate) mod journal;
@@ -25,7 +26,8 @@ pub(crate) const JOURNAL_FILE: &str = "journal.db";
 pub(crate) const STATE_FILE: &str = "state.db";
 
 /// How the journal came to its present shape; the number of steps taken is its `user_version`.
-pub(crate) const JOURNAL_STEPS: &[&str] = &[include_str!("journal.sql"), include_str!("inventories.sql")];
+pub(crate) const JOURNAL_STEPS: &[&str] =
+    &[include_str!("journal.sql"), include_str!("inventories.sql"), include_str!("placing.sql")];
 /// How the state came to its present shape.
 pub(crate) const STATE_STEPS: &[&str] = &[include_str!("state.sql"), include_str!("judged.sql")];
 

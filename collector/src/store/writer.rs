@@ -22,7 +22,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    JOURNAL_FILE, JOURNAL_STEPS, StoreError, agents,
+    JOURNAL_FILE, JOURNAL_STEPS, StoreError, agents, boots,
     folder::Folder,
     inventories::{self, InForceId, TakenOver},
     journal::{self, Filed, Filing, Position},
@@ -194,6 +194,7 @@ impl Desk {
     fn transact(&mut self, group: &[Job]) -> Result<Vec<Outcome>, StoreError> {
         let now = self.clock.now();
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let set_by = boots::follow_own_clock(&tx, self.clock.as_ref())?;
         let mut run = self.run;
         let mut outcomes = Vec::with_capacity(group.len());
         for job in group {
@@ -225,10 +226,11 @@ impl Desk {
             runs::alive(&tx, run, now)?;
         }
         let due = self.swept.is_none_or(|swept| now.since(swept) >= Duration::from_secs(60));
-        let (mut dropped, mut runs_dropped, mut inventories_dropped) = (0, 0, 0);
+        let (mut dropped, mut runs_dropped, mut boots_dropped, mut inventories_dropped) = (0, 0, 0, 0);
         if due {
             let before = now - self.keep;
             runs_dropped = runs::forget(&tx, before, SWEEP)?;
+            boots_dropped = boots::forget(&tx, before)?;
             dropped = journal::forget(&tx, before, SWEEP)?;
             if dropped > 0 {
                 plans::forget(&tx, before)?;
@@ -237,12 +239,19 @@ impl Desk {
         }
         tx.commit()?;
         self.run = run;
+        if set_by != 0 {
+            tracing::warn!(
+                set_by_ms = set_by,
+                "this machine's clock was set; the clocks of agents are moved along"
+            );
+        }
         if due {
             // A sweep that took all it may goes on with the next group.
             self.swept = (dropped < SWEEP).then_some(now);
             self.metrics.journal_dropped.inc_by(dropped as u64);
             self.metrics.runs_dropped.inc_by(runs_dropped as u64);
             self.metrics.inventories_dropped.inc_by(inventories_dropped as u64);
+            self.metrics.boots_dropped.inc_by(boots_dropped as u64);
         }
         Ok(outcomes)
     }
@@ -251,7 +260,7 @@ impl Desk {
     fn answer(&self, job: Job, outcome: Outcome) {
         match (job, outcome) {
             (Job::File(filing, reply), Outcome::Filed(filed)) => {
-                if matches!(filed, Filed::New(_)) {
+                if matches!(filed, Filed::New(_) | Filed::Untrusted(_)) {
                     self.metrics.journal_bytes.inc_by(filing.bytes.len() as u64);
                 }
                 let _ = reply.send(Some(filed));
@@ -280,7 +289,7 @@ enum Outcome {
 impl Outcome {
     fn position(&self) -> Option<Position> {
         match self {
-            Outcome::Filed(Filed::New(position)) => Some(*position),
+            Outcome::Filed(Filed::New(position) | Filed::Untrusted(position)) => Some(*position),
             _ => None,
         }
     }
