@@ -7,7 +7,7 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use jiff::tz::TimeZone;
 use kentongan_model::{
-    event::IncidentRecord,
+    event::{IncidentRecord, SiteRef},
     inventory::{Language, RegionCode},
     secret::SecretSource,
     state::Kind,
@@ -199,11 +199,15 @@ impl Filter {
     /// Whether the incident is of interest.
     #[must_use]
     pub fn passes(&self, incident: &IncidentRecord) -> bool {
-        std::iter::once(&incident.root).chain(&incident.affected).any(|site| {
-            let kind = self.kinds.is_empty() || self.kinds.contains(&site.kind);
-            let lies_in = |code: &String| site.region.as_ref().is_some_and(|region| within(region, code));
-            kind && (self.regions.is_empty() || self.regions.iter().any(lies_in))
-        })
+        std::iter::once(&incident.root).chain(&incident.affected).any(|site| self.passes_site(site))
+    }
+
+    /// Whether what befalls this site is of interest.
+    #[must_use]
+    pub fn passes_site(&self, site: &SiteRef) -> bool {
+        let kind = self.kinds.is_empty() || self.kinds.contains(&site.kind);
+        let lies_in = |code: &String| site.region.as_ref().is_some_and(|region| within(region, code));
+        kind && (self.regions.is_empty() || self.regions.iter().any(lies_in))
     }
 
     /// The codes that are none.

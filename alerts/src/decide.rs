@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use kentongan_model::{
-    event::{Event, EventKind, IncidentRecord},
+    event::{Change, Event, EventKind, IncidentRecord},
     time::Timestamp,
 };
 
@@ -51,13 +51,13 @@ pub struct Listener {
     pub only: Filter,
 }
 
-/// What was already said about an incident.
+/// What was already said about an incident, or about the flapping of a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
     /// Nothing.
     Nothing,
-    /// Nothing, because it lay under maintenance.
-    HeldForMaintenance,
+    /// Nothing, for a reason that may pass.
+    Held(Withheld),
     /// Its beginning, to those who heard it or still have it coming.
     Opened {
         /// They.
@@ -97,51 +97,89 @@ pub enum Decision {
 pub fn decide(event: &Event, told: &Told, settings: &Settings) -> Decision {
     use Decision::Withhold;
     match &event.kind {
-        EventKind::SiteState { .. } | EventKind::SiteFlapping { .. } | EventKind::SiteSteady { .. } => {
-            Withhold(Withheld::StateOnly)
-        }
+        EventKind::SiteState { .. } => Withhold(Withheld::StateOnly),
         _ if event.at < settings.history_before => Withhold(Withheld::History),
         EventKind::IncidentOpened { incident } => match told {
             Told::Opened { .. } | Told::Resolved => Withhold(Withheld::AlreadyTold),
-            Told::Nothing | Told::HeldForMaintenance => match stale(event, incident) {
+            Told::Nothing | Told::Held(_) => match held(event, incident) {
                 Some(reason) => Withhold(reason),
-                None => opening(incident, Why::Outage, settings),
+                None => opening(incident, outlasted(incident).unwrap_or(Why::Outage), settings),
             },
         },
         EventKind::IncidentAmended { incident } => match told {
             Told::Opened { .. } | Told::Resolved => Withhold(Withheld::AlreadyTold),
             Told::Nothing => Withhold(Withheld::OpeningNotTold),
-            Told::HeldForMaintenance if incident.ended_at.is_none() && !incident.maintenance => {
-                opening(incident, Why::OutlastedMaintenance, settings)
-            }
-            Told::HeldForMaintenance => Withhold(Withheld::Maintenance),
+            Told::Held(reason) => match (reason, held(event, incident)) {
+                (Withheld::Maintenance, None) if incident.ended_at.is_none() => {
+                    opening(incident, Why::OutlastedMaintenance, settings)
+                }
+                (Withheld::OffHours, None) if incident.ended_at.is_none() => {
+                    opening(incident, Why::ServiceBegan, settings)
+                }
+                _ => Withhold(*reason),
+            },
         },
         EventKind::IncidentResolved { .. } => match told {
             Told::Nothing => Withhold(Withheld::OpeningNotTold),
-            Told::HeldForMaintenance => Withhold(Withheld::Maintenance),
+            Told::Held(reason) => Withhold(*reason),
             Told::Resolved => Withhold(Withheld::AlreadyTold),
-            Told::Opened { heard } => {
-                let hears = |id: &OutletId| heard.contains(id).then_some(()).ok_or(Withheld::OpeningNotTold);
-                let to = settings.listeners.iter().map(|l| (l.id.clone(), hears(&l.id))).collect();
-                Decision::Tell { says: Says::Resolved, why: Why::Restored, to }
-            }
+            Told::Opened { heard } => ending(Says::Resolved, Why::Restored, heard, settings),
+        },
+        EventKind::SiteFlapping { site, .. } => {
+            let to = to_those_who_want(settings, |only| only.passes_site(site));
+            Decision::Tell { says: Says::Flapping, why: Why::Flaps, to }
+        }
+        EventKind::SiteSteady { incident: Some(incident), .. } => match told {
+            Told::Opened { .. } | Told::Resolved => Withhold(Withheld::AlreadyTold),
+            Told::Nothing | Told::Held(_) => opening(incident, Why::OutlastedFlapping, settings),
+        },
+        EventKind::SiteSteady { incident: None, .. } => match told {
+            Told::Opened { heard } => ending(Says::Steady, Why::Stable, heard, settings),
+            Told::Nothing | Told::Held(_) | Told::Resolved => Withhold(Withheld::OpeningNotTold),
         },
     }
 }
 
 /// Why an opening is none.
-fn stale(event: &Event, incident: &IncidentRecord) -> Option<Withheld> {
-    if incident.maintenance {
-        return Some(Withheld::Maintenance);
-    }
+fn held(event: &Event, incident: &IncidentRecord) -> Option<Withheld> {
     let over = incident.ended_at.is_some_and(|end| event.at.since(end) > LATE);
-    over.then_some(Withheld::AlreadyOver)
+    let reasons = [
+        (incident.maintenance, Withheld::Maintenance),
+        (incident.off_hours, Withheld::OffHours),
+        (incident.flapping, Withheld::Flapping),
+        (over, Withheld::AlreadyOver),
+    ];
+    reasons.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
+}
+
+/// What an incident that is told only now was withheld for, as its last amendment says.
+#[must_use]
+pub fn outlasted(incident: &IncidentRecord) -> Option<Why> {
+    incident.amendments.last()?.changes.iter().find_map(|change| match change {
+        Change::Maintenance { now: false } => Some(Why::OutlastedMaintenance),
+        Change::OffHours { now: false } => Some(Why::ServiceBegan),
+        _ => None,
+    })
 }
 
 fn opening(incident: &IncidentRecord, why: Why, settings: &Settings) -> Decision {
-    let wants = |only: &Filter| only.passes(incident).then_some(()).ok_or(Withheld::FilteredOut);
-    let to = settings.listeners.iter().map(|l| (l.id.clone(), wants(&l.only))).collect();
+    let to = to_those_who_want(settings, |only| only.passes(incident));
     Decision::Tell { says: Says::Opened, why, to }
+}
+
+fn to_those_who_want(
+    settings: &Settings,
+    wants: impl Fn(&Filter) -> bool,
+) -> Vec<(OutletId, Result<(), Withheld>)> {
+    let verdict = |only: &Filter| wants(only).then_some(()).ok_or(Withheld::FilteredOut);
+    settings.listeners.iter().map(|l| (l.id.clone(), verdict(&l.only))).collect()
+}
+
+/// What ends is told to who heard that it began.
+fn ending(says: Says, why: Why, heard: &BTreeSet<OutletId>, settings: &Settings) -> Decision {
+    let hears = |id: &OutletId| heard.contains(id).then_some(()).ok_or(Withheld::OpeningNotTold);
+    let to = settings.listeners.iter().map(|l| (l.id.clone(), hears(&l.id))).collect();
+    Decision::Tell { says, why, to }
 }
 
 #[cfg(test)]

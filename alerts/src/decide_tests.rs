@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use jiff::tz::TimeZone;
-use kentongan_model::{inventory::Language, state::Kind};
+use kentongan_model::{
+    event::{Amendment, Reason},
+    inventory::Language,
+    state::{Cause, Kind},
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -14,7 +18,9 @@ use crate::{
     message::Wording,
     reason::{Topic, Why},
     store::Store,
-    tale::{amended, desa, mended, minutes, morning, opened, outage, resolved, state_changed},
+    tale::{
+        amended, desa, flapping, mended, minutes, morning, opened, outage, resolved, state_changed, steady,
+    },
 };
 
 fn everybody(names: &[&str]) -> Vec<Listener> {
@@ -62,7 +68,7 @@ fn whatever_is_withheld_has_its_reason() {
     let late = IncidentRecord { confirmed_at: morning() + minutes(34 + 61), ..mended(1) };
     let old = Settings { history_before: morning() + minutes(60), ..settings() };
     let now = settings();
-    let held = Told::HeldForMaintenance;
+    let held = Told::Held(Withheld::Maintenance);
     for (event, told, settings, reason) in [
         (state_changed(1), Told::Nothing, &now, Withheld::StateOnly),
         (opened(1, outage(1)), Told::Nothing, &old, Withheld::History),
@@ -92,11 +98,110 @@ fn a_short_outage_that_is_already_over_is_told_all_the_same() {
 
 #[test]
 fn a_fault_that_outlasts_its_maintenance_is_told_then() {
-    let decision = decide(&amended(2, outage(1)), &Told::HeldForMaintenance, &settings());
+    let decision = decide(&amended(2, outage(1)), &Told::Held(Withheld::Maintenance), &settings());
     assert!(
         matches!(decision, Decision::Tell { says: Says::Opened, why: Why::OutlastedMaintenance, .. }),
         "{decision:?}"
     );
+}
+
+#[test]
+fn a_fault_that_runs_on_into_the_service_hours_is_told_then() {
+    let off = IncidentRecord { off_hours: true, ..outage(1) };
+    assert_eq!(
+        decide(&opened(1, off.clone()), &Told::Nothing, &settings()),
+        Decision::Withhold(Withheld::OffHours)
+    );
+    let began = Amendment {
+        revision: 2,
+        at: morning() + minutes(30),
+        changes: vec![Change::OffHours { now: false }],
+        reasons: vec![Reason::Time],
+    };
+    let now = IncidentRecord { revision: 2, amendments: vec![began], ..outage(1) };
+    for (event, told) in
+        [(opened(2, now), Told::Nothing), (amended(2, outage(1)), Told::Held(Withheld::OffHours))]
+    {
+        let decision = decide(&event, &told, &settings());
+        assert!(
+            matches!(decision, Decision::Tell { says: Says::Opened, why: Why::ServiceBegan, .. }),
+            "{decision:?}"
+        );
+    }
+}
+
+/// What each outlet of a feed gets, in order: what is said, and about which incident.
+fn said(pages: &[Vec<Event>]) -> Vec<(Topic, Option<i64>, Fate)> {
+    let log = follow(pages);
+    let grup = |entry: &&Entry| entry.outlet.as_ref().is_none_or(|id| id.as_str() == "grup");
+    log.iter().filter(grup).map(|entry| (entry.topic, entry.incident, entry.fate)).collect()
+}
+
+#[test]
+fn while_a_site_flaps_it_is_told_once_and_once_more_when_it_is_stable() {
+    let (queued, withheld) = (|why| Fate::Queued { why }, Fate::Withheld(Withheld::Flapping));
+    let flaps = |id, of: IncidentRecord| IncidentRecord { id, flapping: true, ..of };
+    let feed = vec![
+        opened(1, outage(1)),
+        resolved(2, mended(1)),
+        flapping(3),
+        opened(4, flaps(2, outage(2))),
+        amended(5, flaps(2, outage(2))),
+        resolved(6, flaps(2, mended(2))),
+        steady(7, None),
+        opened(8, outage(3)),
+    ];
+    assert_eq!(
+        said(&[feed]),
+        [
+            (Topic::Opened, Some(1), queued(Why::Outage)),
+            (Topic::Resolved, Some(1), queued(Why::Restored)),
+            (Topic::Flapping, None, queued(Why::Flaps)),
+            (Topic::Opened, Some(2), withheld),
+            (Topic::Amended, Some(2), withheld),
+            (Topic::Resolved, Some(2), withheld),
+            (Topic::Steady, None, queued(Why::Stable)),
+            (Topic::Opened, Some(3), queued(Why::Outage)),
+        ]
+    );
+}
+
+#[test]
+fn a_site_that_flapped_and_stays_down_is_told_as_cut_off_and_its_end_too() {
+    let (queued, withheld) = (|why| Fate::Queued { why }, Fate::Withheld(Withheld::Flapping));
+    let flaps = |of: IncidentRecord| IncidentRecord { flapping: true, ..of };
+    let feed = vec![
+        flapping(1),
+        opened(2, flaps(outage(2))),
+        steady(3, Some(flaps(outage(2)))),
+        resolved(4, flaps(mended(2))),
+    ];
+    assert_eq!(
+        said(&[feed.clone(), feed]),
+        [
+            (Topic::Flapping, None, queued(Why::Flaps)),
+            (Topic::Opened, Some(2), withheld),
+            (Topic::Steady, Some(2), queued(Why::OutlastedFlapping)),
+            (Topic::Resolved, Some(2), queued(Why::Restored)),
+        ]
+    );
+    let unheard = said(&[vec![steady(1, None)]]);
+    assert_eq!(unheard, [(Topic::Steady, None, Fate::Withheld(Withheld::OpeningNotTold))]);
+}
+
+#[test]
+fn the_log_says_of_an_amendment_what_changed_and_why() {
+    let moved = Amendment {
+        revision: 2,
+        at: morning() + minutes(5),
+        changes: vec![Change::Cause { was: Cause::Undetermined, now: Cause::Link }],
+        reasons: vec![Reason::Time],
+    };
+    let incident = IncidentRecord { revision: 2, amendments: vec![moved], ..outage(1) };
+    let log = follow(&[vec![opened(1, outage(1)), amended(2, incident)]]);
+    let line = log.last().unwrap();
+    assert_eq!(line.fate, Fate::Withheld(Withheld::AlreadyTold));
+    assert_eq!(line.body.as_deref(), Some("revision 2: cause not known yet → link cut (time passed)"));
 }
 
 #[test]

@@ -3,8 +3,10 @@
 //! All of a page is one transaction together with the cursor; nothing is sent from here.
 
 use kentongan_model::{
-    event::{Event, EventKind, IncidentRecord},
+    event::{Event, EventKind, IncidentRecord, SiteRef},
+    inventory::Language,
     time::Timestamp,
+    wording,
 };
 
 use crate::{
@@ -53,6 +55,8 @@ impl Desk {
                         topic: Topic::Unreadable,
                         root: None,
                         incident: None,
+                        site: None,
+                        note: None,
                     };
                     page.write(&about, None, Line::Withheld(None, Withheld::Unreadable))?;
                 }
@@ -69,10 +73,24 @@ impl Desk {
         event: &Event,
         settings: &Settings,
     ) -> Result<Option<Message>, StoreError> {
-        let (about, told) = match subject(event) {
-            Subject::Site(name) => (about(event, Topic::SiteState, name, None), Told::Nothing),
-            Subject::Incident(topic, incident) => {
-                (about(event, topic, &incident.root.name, Some(incident)), page.told(incident.id)?)
+        let (about, told) = match &event.kind {
+            EventKind::SiteState { site, .. } => (about(event, Topic::SiteState, site), Told::Nothing),
+            EventKind::IncidentOpened { incident } => {
+                self.about_incident(page, event, Topic::Opened, incident)?
+            }
+            EventKind::IncidentAmended { incident } => {
+                self.about_incident(page, event, Topic::Amended, incident)?
+            }
+            EventKind::IncidentResolved { incident } => {
+                self.about_incident(page, event, Topic::Resolved, incident)?
+            }
+            EventKind::SiteFlapping { site, .. } => (of_site(event, Topic::Flapping, site), Told::Nothing),
+            EventKind::SiteSteady { site, incident: Some(incident), .. } => {
+                let about = About { incident: Some(incident), ..of_site(event, Topic::Steady, site) };
+                (about, page.told(incident.id)?)
+            }
+            EventKind::SiteSteady { site, incident: None, .. } => {
+                (of_site(event, Topic::Steady, site), page.told_flapping(&site.id)?)
             }
         };
         let (says, why, to) = match decide(event, &told, settings) {
@@ -82,8 +100,7 @@ impl Desk {
             }
             Decision::Tell { says, why, to } => (says, why, to),
         };
-        let Some(incident) = about.incident else { return Ok(None) };
-        let message = self.wording.message(says, incident);
+        let message = self.wording.of(says, &event.kind);
         if to.is_empty() {
             page.write(&about, Some(says), Line::Shown(why, &message))?;
         }
@@ -96,24 +113,29 @@ impl Desk {
         }
         Ok(Some(message))
     }
-}
 
-enum Subject<'a> {
-    Site(&'a str),
-    Incident(Topic, &'a IncidentRecord),
-}
-
-fn subject(event: &Event) -> Subject<'_> {
-    match &event.kind {
-        EventKind::SiteState { site, .. }
-        | EventKind::SiteFlapping { site, .. }
-        | EventKind::SiteSteady { site, .. } => Subject::Site(&site.name),
-        EventKind::IncidentOpened { incident } => Subject::Incident(Topic::Opened, incident),
-        EventKind::IncidentAmended { incident } => Subject::Incident(Topic::Amended, incident),
-        EventKind::IncidentResolved { incident } => Subject::Incident(Topic::Resolved, incident),
+    fn about_incident<'a>(
+        &self,
+        page: &Page<'_>,
+        event: &Event,
+        topic: Topic,
+        incident: &'a IncidentRecord,
+    ) -> Result<(About<'a>, Told), StoreError> {
+        // The log is read by whoever runs the program, in the language of all its lines.
+        let said = |amendment| wording::amendment(amendment, &self.wording.timezone, Language::En);
+        let note = incident.amendments.last().filter(|_| topic == Topic::Amended).map(said);
+        let about = About { incident: Some(incident), note, ..about(event, topic, &incident.root) };
+        Ok((about, page.told(incident.id)?))
     }
 }
 
-fn about<'a>(event: &Event, topic: Topic, root: &'a str, incident: Option<&'a IncidentRecord>) -> About<'a> {
-    About { event: event.id, event_at: event.at, topic, root: Some(root), incident }
+/// An entry about a site, as the log shows it.
+fn about<'a>(event: &Event, topic: Topic, site: &'a SiteRef) -> About<'a> {
+    let root = Some(site.name.as_str());
+    About { event: event.id, event_at: event.at, topic, root, incident: None, site: None, note: None }
+}
+
+/// An entry about the flapping of a site.
+fn of_site<'a>(event: &'a Event, topic: Topic, site: &'a SiteRef) -> About<'a> {
+    About { site: Some((site, &event.kind)), ..about(event, topic, site) }
 }

@@ -8,7 +8,6 @@
 //! by a crash, and whatever is not told has a reason that can be read.
 
 mod backoff;
-pub mod calendar;
 mod channel;
 mod check;
 pub mod config;
@@ -160,6 +159,7 @@ pub async fn test(config: &Config, channel: &ChannelName, clock: &dyn Clock) -> 
             says: Says::Test,
             message: wording(config).test(),
             record: None,
+            flapping: None,
             decided_at: now,
             attempts: 0,
         };

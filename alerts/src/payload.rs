@@ -4,9 +4,9 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use kentongan_model::{
-    event::{IncidentRecord, SiteRef},
+    event::{Amendment, EventKind, IncidentRecord, SiteRef},
     secret::Secret,
-    state::Cause,
+    state::{Cause, State},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -28,6 +28,31 @@ pub struct Payload<'a> {
     title: &'a str,
     text: &'a str,
     incident: Option<Incident<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flapping: Option<Flapping<'a>>,
+}
+
+/// The flapping of a site: `state` once it is stable.
+#[derive(Debug, Serialize)]
+struct Flapping<'a> {
+    site: &'a SiteRef,
+    since: Timestamp,
+    changes: u32,
+    state: Option<State>,
+}
+
+impl<'a> Flapping<'a> {
+    fn of(told: &'a EventKind) -> Option<Self> {
+        match told {
+            EventKind::SiteFlapping { site, changes, since, .. } => {
+                Some(Flapping { site, since: *since, changes: *changes, state: None })
+            }
+            EventKind::SiteSteady { site, changes, since, state, .. } => {
+                Some(Flapping { site, since: *since, changes: *changes, state: Some(*state) })
+            }
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -41,6 +66,7 @@ struct Incident<'a> {
     ended_at: Option<Timestamp>,
     cause: Cause,
     revision: u32,
+    amendments: &'a [Amendment],
 }
 
 impl<'a> Payload<'a> {
@@ -51,7 +77,7 @@ impl<'a> Payload<'a> {
         says: Says,
         network: &'a str,
         message: &'a Message,
-        record: Option<&'a IncidentRecord>,
+        (record, flapping): (Option<&'a IncidentRecord>, Option<&'a EventKind>),
     ) -> Self {
         let incident = record.map(|record| Incident {
             id: record.id,
@@ -63,8 +89,19 @@ impl<'a> Payload<'a> {
             ended_at: record.ended_at,
             cause: record.cause,
             revision: record.revision,
+            amendments: &record.amendments,
         });
-        Payload { version: 1, id, says, network, title: &message.title, text: &message.body, incident }
+        let flapping = flapping.and_then(Flapping::of);
+        Payload {
+            version: 1,
+            id,
+            says,
+            network,
+            title: &message.title,
+            text: &message.body,
+            incident,
+            flapping,
+        }
     }
 }
 

@@ -54,6 +54,10 @@ reasons! {
         Amended = "amended": "amended",
         /// The state of a site changed.
         SiteState = "site_state": "state",
+        /// A site goes up and down too often to be told each time.
+        Flapping = "flapping": "flapping",
+        /// A site that did is stable.
+        Steady = "steady": "stable",
         /// The entry cannot be read.
         Unreadable = "unreadable": "unreadable",
     }
@@ -66,6 +70,10 @@ reasons! {
         Opened = "opened": "cut off",
         /// It is back.
         Resolved = "resolved": "restored",
+        /// A site goes up and down too often to be told each time.
+        Flapping = "flapping": "flapping",
+        /// A site that did is stable.
+        Steady = "steady": "stable",
         /// Nothing happened: the channel is being tried.
         Test = "test": "test",
     }
@@ -80,6 +88,14 @@ reasons! {
         Restored = "restored": "the fault is over",
         /// It was withheld for maintenance, and runs on after it.
         OutlastedMaintenance = "outlasted_maintenance": "the fault runs on after its maintenance",
+        /// It was withheld while nobody was to be served, and runs on into the service hours.
+        ServiceBegan = "service_began": "the fault runs on into the service hours",
+        /// A site changes more often than is told one by one.
+        Flaps = "flaps": "the site goes up and down too often to be told each time",
+        /// It was told as flapping, and no longer changes.
+        Stable = "stable": "the site has been stable for long enough",
+        /// It was withheld while the site flapped, and the site stays down.
+        OutlastedFlapping = "outlasted_flapping": "the site was flapping and stays down",
         /// Somebody asked for it.
         Tried = "tried": "the channel is being tried",
     }
@@ -92,6 +108,10 @@ reasons! {
         History = "history": "it is history: older than the alerter's first look by more than an hour",
         /// Planned work explains it.
         Maintenance = "maintenance": "the fault lies wholly under maintenance",
+        /// Nobody was to be served.
+        OffHours = "off_hours": "the fault lies wholly outside the service hours",
+        /// The site changes too often to be told each time.
+        Flapping = "flapping": "the site is flapping, which was told once",
         /// Late observations told of an outage that was over long since.
         AlreadyOver = "already_over": "the fault was over for more than an hour when it became known",
         /// The channel heard it before.
@@ -106,6 +126,14 @@ reasons! {
         FilteredOut = "filtered_out": "the channel does not want to hear of these sites",
         /// The entry cannot be read.
         Unreadable = "unreadable": "the entry of the feed cannot be read; is the collector newer than the alerter?",
+    }
+}
+
+impl Withheld {
+    /// Whether what is withheld for it may be told later, when it no longer holds.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Withheld::Maintenance | Withheld::OffHours | Withheld::Flapping)
     }
 }
 

@@ -127,7 +127,10 @@ fn told(entry: &kentongan_alerts::Entry) -> String {
     let outlet = entry.outlet.as_ref().map_or_else(|| "everybody".to_owned(), ToString::to_string);
     let about = entry.title.as_ref().or(entry.root.as_ref()).map_or("–", String::as_str);
     let trouble = entry.trouble.as_ref().map_or_else(String::new, |trouble| format!(" ({trouble})"));
-    format!("{}  {about}  → {outlet}: {}{trouble}", entry.decided_at, entry.fate)
+    // What has a title says the rest in its message; an amendment has no other words than these.
+    let note = entry.body.as_ref().filter(|_| entry.title.is_none());
+    let note = note.map_or_else(String::new, |note| format!(" – {note}"));
+    format!("{}  {about}{note}  → {outlet}: {}{trouble}", entry.decided_at, entry.fate)
 }
 
 async fn follow(

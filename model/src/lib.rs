@@ -13,3 +13,5 @@ pub mod secret;
 pub mod state;
 pub mod time;
 pub mod wire;
+#[cfg(feature = "inventory")]
+pub mod wording;

@@ -30,8 +30,8 @@ impl Webhook {
     }
 
     pub(super) async fn send(&self, letter: &Letter, now: Timestamp) -> Action {
-        let payload =
-            Payload::new(&letter.key, letter.says, &self.network, &letter.message, letter.record.as_ref());
+        let about = (letter.record.as_ref(), letter.flapping.as_ref());
+        let payload = Payload::new(&letter.key, letter.says, &self.network, &letter.message, about);
         let body = match serde_json::to_vec(&payload) {
             Ok(body) => body,
             Err(error) => return Action::GiveUp { trouble: error.to_string() },

@@ -21,7 +21,7 @@ pub(crate) use page::{About, Line, Page};
 pub(crate) use queue::{Letter, Next};
 
 /// The version of the tables; a newer one is not touched.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// What the feed held this long before the alerter's first look is history.
 const HISTORY: Duration = Duration::from_secs(60 * 60);
 
@@ -75,6 +75,12 @@ create index notice_queue on notice (outlet, id) where fate = 'queued';
 create index notice_of_state on notice (id) where topic = 'site_state';
 create table pause (outlet text primary key, until integer not null); -- asked for by receivers
 create table counter (name text primary key, count integer not null);
+";
+
+/// What version 2 added: whose flapping a notice is about.
+const SITES: &str = "
+alter table notice add column site text;
+create index notice_of_site on notice (generation, site) where site is not null;
 ";
 
 /// Why the memory failed.
@@ -158,7 +164,7 @@ impl Store {
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match version {
             0 => Ok(None),
-            SCHEMA => Ok(Some(Store { connection, installation: String::new(), limits: LIMITS })),
+            1..=SCHEMA => Ok(Some(Store { connection, installation: String::new(), limits: LIMITS })),
             found => Err(StoreError::Newer { path: path.to_owned(), found }),
         }
     }
@@ -207,15 +213,18 @@ fn found(connection: &mut Connection, now: Timestamp, path: &Path) -> Result<(),
     let version: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match version {
         SCHEMA => return Ok(()),
-        0 => {}
+        1 => {}
+        0 => {
+            tx.execute_batch(TABLES)?;
+            tx.execute(
+                "insert into feed (only_row, installation, generation, first_look, cursor)
+                 values (1, lower(hex(randomblob(8))), 1, ?1, 0)",
+                [now.as_millis()],
+            )?;
+        }
         found => return Err(StoreError::Newer { path: path.to_owned(), found }),
     }
-    tx.execute_batch(TABLES)?;
-    tx.execute(
-        "insert into feed (only_row, installation, generation, first_look, cursor)
-         values (1, lower(hex(randomblob(8))), 1, ?1, 0)",
-        [now.as_millis()],
-    )?;
+    tx.execute_batch(SITES)?;
     tx.pragma_update(None, "user_version", SCHEMA)?;
     tx.commit()?;
     Ok(())

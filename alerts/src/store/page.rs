@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use kentongan_model::{event::IncidentRecord, time::Timestamp};
+use kentongan_model::{
+    event::{EventKind, IncidentRecord, SiteRef},
+    time::Timestamp,
+};
 use rusqlite::{Transaction, params};
 
 use super::{Counter, Limits, Store, StoreError, count};
@@ -26,6 +29,10 @@ pub(crate) struct About<'a> {
     /// The name of the site it is about.
     pub(crate) root: Option<&'a str>,
     pub(crate) incident: Option<&'a IncidentRecord>,
+    /// Whose flapping it is about, and what is told of that.
+    pub(crate) site: Option<(&'a SiteRef, &'a EventKind)>,
+    /// What the log says of it besides.
+    pub(crate) note: Option<String>,
 }
 
 /// What is written about it.
@@ -59,10 +66,10 @@ impl Page<'_> {
     /// What was already said about an incident, earlier in this page included.
     pub(crate) fn told(&self, incident: i64) -> Result<Told, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "select says, outlet, fate, reason from notice where generation = ?1 and incident = ?2",
+            "select says, outlet, fate, reason from notice where generation = ?1 and incident = ?2 order by id",
         )?;
         let mut rows = statement.query(params![self.generation, incident])?;
-        let (mut opened, mut held) = (false, false);
+        let (mut opened, mut held) = (false, None);
         let mut heard = BTreeSet::new();
         while let Some(row) = rows.next()? {
             let [says, outlet]: [Option<String>; 2] = [row.get(0)?, row.get(1)?];
@@ -75,14 +82,33 @@ impl Page<'_> {
                         heard.extend(outlet.map(OutletId::new));
                     }
                 }
-                _ => held |= reason == Withheld::Maintenance.word(),
+                _ => held = Withheld::from_word(&reason).filter(|reason| reason.may_pass()).or(held),
             }
         }
         Ok(match (opened, held) {
             (true, _) => Told::Opened { heard },
-            (false, true) => Told::HeldForMaintenance,
-            (false, false) => Told::Nothing,
+            (false, Some(reason)) => Told::Held(reason),
+            (false, None) => Told::Nothing,
         })
+    }
+
+    /// What was said about the flapping of a site since it last was stable.
+    pub(crate) fn told_flapping(&self, site: &str) -> Result<Told, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "select outlet, fate from notice where generation = ?1 and site = ?2 and event =
+               (select event from notice where generation = ?1 and site = ?2 order by id desc limit 1)
+             and topic = 'flapping' and says = 'flapping'",
+        )?;
+        let mut rows = statement.query(params![self.generation, site])?;
+        let (mut any, mut heard) = (false, BTreeSet::new());
+        while let Some(row) = rows.next()? {
+            let (outlet, fate): (Option<String>, String) = (row.get(0)?, row.get(1)?);
+            any = true;
+            if matches!(fate.as_str(), "queued" | "sent") {
+                heard.extend(outlet.map(OutletId::new));
+            }
+        }
+        Ok(if any { Told::Opened { heard } } else { Told::Nothing })
     }
 
     /// Writes a line. `says` is none where there was nothing to say to anybody.
@@ -97,13 +123,16 @@ impl Page<'_> {
             Line::Shown(why, message) => (None, "shown", why.word(), Some(message)),
             Line::Withheld(outlet, reason) => (outlet, "withheld", reason.word(), None),
         };
-        let record =
-            message.and(about.incident).map(|incident| serde_json::to_string(incident).unwrap_or_default());
+        let record = match (about.incident, about.site) {
+            (Some(incident), _) => serde_json::to_string(incident).ok(),
+            (None, Some((_, told))) => serde_json::to_string(told).ok(),
+            (None, None) => None,
+        };
         self.tx
             .prepare_cached(
                 "insert into notice (generation, event, event_at, topic, incident, root, decided_at, outlet, fate,
-                   reason, says, title, body, record, due_at, settled_at)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                   reason, says, title, body, record, due_at, settled_at, site)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             )?
             .execute(params![
                 self.generation,
@@ -118,10 +147,11 @@ impl Page<'_> {
                 reason,
                 says.map(Says::word),
                 message.map(|message| &message.title),
-                message.map(|message| &message.body),
-                record,
+                message.map(|message| &message.body).or(about.note.as_ref()),
+                message.and(record),
                 (fate == "queued").then_some(self.now.as_millis()),
                 (fate != "queued").then_some(self.now.as_millis()),
+                about.site.map(|(site, _)| &site.id),
             ])?;
         self.written += 1;
         if fate == "withheld" {
@@ -178,7 +208,9 @@ pub(super) fn cut_log(tx: &Transaction<'_>, limits: &Limits) -> Result<(), Store
         "delete from notice where topic <> 'site_state' and fate <> 'queued' and id <=
            (select id from notice where topic <> 'site_state' order by id desc limit 1 offset ?1)
          and not (says = 'opened' and not exists (select 1 from notice as later where
-           later.generation = notice.generation and later.incident = notice.incident and later.topic = 'resolved'))",
+           later.generation = notice.generation and later.incident = notice.incident and later.topic = 'resolved'))
+         and not (says = 'flapping' and not exists (select 1 from notice as later where
+           later.generation = notice.generation and later.site = notice.site and later.id > notice.id))",
         [limits.logged],
     )?;
     count(tx, Counter::LogCut, states + others)?;

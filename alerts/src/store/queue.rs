@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use kentongan_model::{event::IncidentRecord, time::Timestamp};
+use kentongan_model::{
+    event::{EventKind, IncidentRecord},
+    time::Timestamp,
+};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Counter, Store, StoreError, count};
@@ -28,6 +31,8 @@ pub(crate) struct Letter {
     pub(crate) says: Says,
     pub(crate) message: Message,
     pub(crate) record: Option<IncidentRecord>,
+    /// The flapping that it is about, or the end of it.
+    pub(crate) flapping: Option<EventKind>,
     pub(crate) decided_at: Timestamp,
     /// Attempts so far.
     pub(crate) attempts: u32,
@@ -44,11 +49,12 @@ pub(crate) enum Next {
     Idle,
 }
 
-/// Messages that can go now: nothing earlier of the same incident waits. One that is due later than any pause is
+/// Messages that can go now: nothing earlier of the same incident, or of the same site's flapping, waits. One that is due later than any pause is
 /// due too: the clock was set back.
 const FREE: &str = "from notice where outlet = ?1 and fate = 'queued' and not exists
   (select 1 from notice as earlier where earlier.outlet = notice.outlet and earlier.fate = 'queued'
-   and earlier.generation = notice.generation and earlier.incident = notice.incident and earlier.id < notice.id)";
+   and earlier.generation = notice.generation and earlier.id < notice.id
+   and (earlier.incident = notice.incident or earlier.site = notice.site))";
 
 impl Store {
     /// What the outlet does next.
@@ -65,21 +71,26 @@ impl Store {
         let letter = self
             .connection
             .prepare_cached(&format!(
-                "select id, says, title, body, record, decided_at, attempts, generation, incident {FREE}
+                "select id, says, title, body, record, decided_at, attempts, generation, incident, site {FREE}
                  and (due_at <= ?2 or due_at > ?3) order by id limit 1"
             ))?
             .query_row(params![outlet.as_str(), now.as_millis(), latest], |row| {
                 let (id, generation, incident): (i64, i64, Option<i64>) =
                     (row.get(0)?, row.get(7)?, row.get(8)?);
                 let says: String = row.get(1)?;
-                let record: Option<String> = row.get(4)?;
+                let (record, site): (Option<String>, Option<String>) = (row.get(4)?, row.get(9)?);
+                let thread = match (incident, site) {
+                    (None, Some(site)) => format!("site-{site}"),
+                    (number, _) => number.unwrap_or(0).to_string(),
+                };
                 Ok(Letter {
                     id,
                     key: format!("{}-{id}", self.installation),
-                    thread: format!("{}-{generation}-{}", self.installation, incident.unwrap_or(0)),
+                    thread: format!("{}-{generation}-{thread}", self.installation),
                     says: Says::from_word(&says).unwrap_or(Says::Test),
                     message: Message { title: row.get(2)?, body: row.get(3)? },
-                    record: record.and_then(|json| serde_json::from_str(&json).ok()),
+                    record: record.as_ref().and_then(|json| serde_json::from_str(json).ok()),
+                    flapping: record.and_then(|json| serde_json::from_str(&json).ok()),
                     decided_at: Timestamp::from_millis(row.get(5)?),
                     attempts: row.get(6)?,
                 })
@@ -187,14 +198,18 @@ impl Store {
     }
 }
 
-/// Withholds the end of an incident from an outlet that will never get its beginning.
+/// Withholds the end of an incident, or of flapping, from an outlet that will never get its beginning.
 pub(super) fn withdraw_orphans(tx: &Transaction<'_>, now: Timestamp) -> Result<(), StoreError> {
     let withdrawn = tx.execute(
         "update notice set fate = 'withheld', reason = ?1, settled_at = ?2, due_at = null
-         where fate = 'queued' and says = 'resolved' and exists
+         where fate = 'queued' and (says = 'resolved' and exists
            (select 1 from notice as opening where opening.generation = notice.generation
             and opening.incident = notice.incident and opening.outlet = notice.outlet
-            and opening.says = 'opened' and opening.fate = 'given_up')",
+            and opening.says = 'opened' and opening.fate = 'given_up')
+         or says = 'steady' and 'given_up' =
+           (select fate from notice as opening where opening.generation = notice.generation
+            and opening.site = notice.site and opening.outlet = notice.outlet
+            and opening.says = 'flapping' and opening.id < notice.id order by opening.id desc limit 1))",
         params![Withheld::OpeningNotDelivered.word(), now.as_millis()],
     )?;
     count(tx, Counter::Withheld, withdrawn)?;

@@ -14,7 +14,7 @@ use crate::{
     feed::FeedEntry,
     message::Wording,
     reason::{GaveUp, Topic, Withheld},
-    tale::{mended, minutes, morning, opened, outage, resolved, state_changed},
+    tale::{flapping, mended, minutes, morning, opened, outage, resolved, state_changed, steady},
 };
 
 fn small() -> Store {
@@ -125,6 +125,40 @@ fn a_file_of_a_newer_version_is_left_alone() {
     );
     assert!(matches!(Store::look(&path), Err(StoreError::Newer { .. })));
     assert!(Store::look(&folder.path().join("none.sqlite")).unwrap().is_none());
+}
+
+#[test]
+fn a_file_of_the_first_version_is_taken_over_with_all_that_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alerts.sqlite");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(TABLES).unwrap();
+    let first =
+        "insert into feed (only_row, installation, generation, first_look, cursor) values (1, 'x', 3, 0, 70)";
+    old.execute(first, []).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    drop(old);
+    assert!(Store::look(&path).unwrap().unwrap().log(9, None).unwrap().is_empty());
+    let mut store = Store::open(&path, morning()).unwrap();
+    assert_eq!(store.cursor().unwrap().after, 70);
+    handle(&mut store, [flapping(71)]);
+    assert_eq!(next(&store, morning()).thread, "x-3-site-kec-kutoarjo");
+}
+
+#[test]
+fn the_end_of_flapping_waits_for_its_beginning_and_is_withheld_when_that_never_arrives() {
+    let mut store = small();
+    handle(&mut store, [flapping(1), steady(2, None)]);
+    let beginning = next(&store, morning());
+    assert!(beginning.record.is_none() && beginning.flapping.is_some());
+    store.failed(&beginning, minutes(5), "mati", morning()).unwrap();
+    assert!(matches!(store.next(&grup(), morning()).unwrap(), Next::Rest(_)));
+    store.give_up(&beginning, GaveUp::TooOld, "mati", morning()).unwrap();
+    let end = store.log(9, None).unwrap().remove(0);
+    assert_eq!((end.topic, end.fate), (Topic::Steady, Fate::Withheld(Withheld::OpeningNotDelivered)));
+    handle(&mut store, [flapping(3), steady(4, None)]);
+    store.sent(&grup(), &next(&store, morning()), morning()).unwrap();
+    assert_eq!(next(&store, morning()).says, crate::reason::Says::Steady);
 }
 
 #[test]

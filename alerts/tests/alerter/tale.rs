@@ -83,3 +83,17 @@ pub(crate) fn state_changed(event: i64) -> Event {
     let kind = EventKind::SiteState { site: kutoarjo(), was, state, since: morning() };
     Event { id: event, at: morning() + minutes(1), kind }
 }
+
+/// Kutoarjo goes up and down.
+pub(crate) fn flapping(event: i64) -> Event {
+    let kind = EventKind::SiteFlapping { site: kutoarjo(), changes: 7, window_s: 1800, since: morning() };
+    Event { id: event, at: morning() + minutes(20), kind }
+}
+
+/// It no longer does; `lasting` is its incident that lasts.
+pub(crate) fn steady(event: i64, lasting: Option<IncidentRecord>) -> Event {
+    let state = if lasting.is_some() { State::Down } else { State::Up };
+    let since = morning() + minutes(40);
+    let kind = EventKind::SiteSteady { site: kutoarjo(), state, since, changes: 9, incident: lasting };
+    Event { id: event, at: morning() + minutes(70), kind }
+}

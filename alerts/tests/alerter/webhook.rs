@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     peers::{Answer, Collector, Office, Receiver, Request},
-    tale::{mended, minutes, morning, opened, outage, resolved},
+    tale::{flapping, mended, minutes, morning, opened, outage, resolved, steady},
 };
 
 fn channel(receiver: &Receiver) -> String {
@@ -49,6 +49,33 @@ async fn one_signed_message_tells_of_the_outage_and_one_of_its_end() {
     first["id"] = "key of the first".into();
     second["id"] = "key of the second".into();
     insta::assert_json_snapshot!([first, second]);
+}
+
+#[tokio::test]
+async fn a_site_that_flaps_is_told_with_its_changes_and_then_with_its_state() {
+    let (collector, receiver) = (Collector::start().await, Receiver::start().await);
+    let office = Office::new(&collector, &channel(&receiver));
+    let alerter = office.open();
+    collector.write([flapping(1), steady(2, None)]);
+    let requests = receiver.until(2).await;
+    alerter.close().await;
+    let told: Vec<_> = requests.iter().map(Request::json).collect();
+    let site = json!({
+        "id": "kec-kutoarjo", "name": "Kecamatan Kutoarjo", "kind": "kecamatan", "region": "33.06.07",
+        "provider": "Telkom Akses",
+    });
+    assert_eq!(
+        [&told[0]["type"], &told[1]["type"], &told[0]["incident"]],
+        [&json!("flapping"), &json!("steady"), &json!(null)]
+    );
+    assert_eq!(
+        told[0]["flapping"],
+        json!({"site": site, "since": "2026-11-01T00:30:00.000Z", "changes": 7, "state": null})
+    );
+    assert_eq!(
+        told[1]["flapping"],
+        json!({"site": site, "since": "2026-11-01T01:10:00.000Z", "changes": 9, "state": "up"})
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use jiff::{Zoned, tz::TimeZone};
-use kentongan_model::{inventory::Language, time::Timestamp};
+
+use crate::{inventory::Language, time::Timestamp};
 
 const DAYS: [&str; 7] = ["Minggu", "Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu"];
 const MONTHS: [&str; 12] = [
@@ -24,6 +25,9 @@ const MONTHS: [&str; 12] = [
     "Desember",
 ];
 
+const SHORT_MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"];
+
 /// Day, date, time and zone.
 #[must_use]
 pub fn moment(time: Timestamp, zone: &TimeZone, language: Language) -> String {
@@ -36,6 +40,26 @@ pub fn moment(time: Timestamp, zone: &TimeZone, language: Language) -> String {
 pub fn moment_after(start: Timestamp, end: Timestamp, zone: &TimeZone, language: Language) -> String {
     let [from, to] = [start, end].map(|time| time.to_jiff().to_zoned(zone.clone()));
     if from.date() == to.date() { clock_time(&to, language) } else { moment(end, zone, language) }
+}
+
+/// A time of day, with the date when it is not that of `now`: for lists, where there is little room.
+#[must_use]
+pub fn short_moment(time: Timestamp, now: Timestamp, zone: &TimeZone, language: Language) -> String {
+    let [local, today] = [time, now].map(|time| time.to_jiff().to_zoned(zone.clone()));
+    let clock = match language {
+        Language::Id => local.strftime("%H.%M"),
+        Language::En => local.strftime("%H:%M"),
+    };
+    if local.date() == today.date() {
+        return clock.to_string();
+    }
+    let month = usize::from(local.month().unsigned_abs()) - 1;
+    let month = match language {
+        Language::Id => SHORT_MONTHS[month].to_owned(),
+        Language::En => local.strftime("%b").to_string(),
+    };
+    let year = if local.year() == today.year() { String::new() } else { format!(" {}", local.year()) };
+    format!("{} {month}{year} {clock}", local.day())
 }
 
 fn date(local: &Zoned, language: Language) -> String {
@@ -124,6 +148,22 @@ mod tests {
         let (start, end) = ("2026-12-31T16:59:00Z".parse().unwrap(), "2026-12-31T17:01:00Z".parse().unwrap());
         assert_eq!(moment_after(start, end, &zone, Language::Id), "Jumat, 1 Januari 2027 00.01 WIB");
         assert_eq!(moment_after(start, start, &zone, Language::Id), "23.59 WIB");
+    }
+
+    #[test]
+    fn a_short_moment_leaves_out_what_goes_without_saying() {
+        let zone = TimeZone::get("Asia/Jakarta").unwrap();
+        let now = "2026-08-17T03:00:00Z".parse().unwrap();
+        for (time, indonesian, english) in [
+            ("2026-08-17T00:30:00Z", "07.30", "07:30"),
+            ("2026-08-16T16:59:00Z", "16 Agu 23.59", "16 Aug 23:59"),
+            ("2025-12-31T17:00:00Z", "1 Jan 00.00", "1 Jan 00:00"),
+            ("2025-10-01T00:00:00Z", "1 Okt 2025 07.00", "1 Oct 2025 07:00"),
+        ] {
+            let time = time.parse().unwrap();
+            assert_eq!(short_moment(time, now, &zone, Language::Id), indonesian);
+            assert_eq!(short_moment(time, now, &zone, Language::En), english);
+        }
     }
 
     #[test]
