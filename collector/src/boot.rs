@@ -19,6 +19,8 @@ const WANDER_PPM: i64 = 20;
 const STRETCH_MS: i64 = 3_600_000;
 /// Knots that are kept; the oldest goes. What was measured in a stretch without deliveries lies between two that stay.
 const KNOTS: usize = 48;
+/// Late deliveries that have to agree, with none in time, before the collector's clock is taken to have been set.
+const SET: u32 = 12;
 /// No clock is taken to show more: 140,000 years, so that sums of times stay far from the end of numbers.
 const LONGEST_MS: u64 = 1 << 52;
 
@@ -61,12 +63,13 @@ struct Knot {
     agreed: bool,
 }
 
-/// Deliveries that have all been late for some time. After a whole stretch of it, it was not they who were late: the
-/// collector's clock was set forward where it could not be seen, before it started.
+/// Deliveries that have all been late for some time. When [`SET`] of them agree over a whole stretch, it was not they
+/// who were late: the collector's clock was set forward where it could not be seen, before its machine started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Late {
     since_ms: i64,
     least_ms: i64,
+    agreeing: u32,
 }
 
 /// What a clock showed, as a number that can be reckoned with.
@@ -96,8 +99,7 @@ impl Boot {
         self.late = None;
         let near = |zero: i64| (zero - zero_ms).abs() <= AGREEMENT_MS;
         let neighbours = |knot: &Knot| (knot.mono_ms - mono_ms).abs() <= STRETCH_MS && near(knot.zero_ms);
-        let agreed =
-            sight.wall_agrees || self.zero(mono_ms).is_some_and(near) || self.knots.iter().any(neighbours);
+        let agreed = sight.wall_agrees || self.knots.iter().any(neighbours);
         self.lower(mono_ms, zero_ms);
         let stretch = |mono_ms: i64| mono_ms.div_euclid(STRETCH_MS);
         let mut first = false;
@@ -203,9 +205,14 @@ impl Boot {
 
     fn see_late(&mut self, sight: Sight) -> Worth {
         let Sight { mono_ms, zero_ms, .. } = sight;
-        let late = self.late.get_or_insert(Late { since_ms: mono_ms, least_ms: zero_ms });
+        let first = Late { since_ms: mono_ms, least_ms: zero_ms, agreeing: 0 };
+        let mut late = self.late.filter(|late| late.least_ms - zero_ms <= AGREEMENT_MS).unwrap_or(first);
+        if zero_ms - late.least_ms <= AGREEMENT_MS {
+            late.agreeing = late.agreeing.saturating_add(1);
+        }
         late.least_ms = late.least_ms.min(zero_ms);
-        if mono_ms - late.since_ms < STRETCH_MS || zero_ms - late.least_ms > AGREEMENT_MS {
+        self.late = Some(late);
+        if late.agreeing < SET || mono_ms - late.since_ms < STRETCH_MS {
             return Worth::Late;
         }
         let knots = vec![Knot { mono_ms, zero_ms, agreed: true }];
@@ -225,3 +232,6 @@ fn between(first: &Knot, last: &Knot, mono_ms: i64) -> i64 {
     let rise = i128::from(last.zero_ms - first.zero_ms) * i128::from(mono_ms - first.mono_ms) / run;
     first.zero_ms.saturating_add(i64::try_from(rise).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

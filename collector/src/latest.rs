@@ -59,6 +59,8 @@ pub(crate) struct AgentSeen {
     pub(crate) boot_at: Option<Timestamp>,
     /// Rounds that it has dropped, as told since the collector started.
     pub(crate) dropped_rounds: u64,
+    /// Rounds that count for nothing, because nobody can say when they were, since the collector started.
+    pub(crate) untrusted_rounds: u64,
 }
 
 /// What is known of one site.
@@ -112,10 +114,12 @@ impl Latest {
         if let Some(heartbeat) = &unfolded.heartbeat
             && let Some(seen) = self.site_of(network, &heartbeat.agent, None)
         {
-            let before = seen.agent.map_or(0, |agent| agent.dropped_rounds);
+            let before = seen.agent.map_or((0, 0), |agent| (agent.dropped_rounds, agent.untrusted_rounds));
             if seen.agent.is_none_or(|agent| agent.at <= heartbeat.at) {
                 let (at, boot_at) = (heartbeat.at, heartbeat.boot_at);
-                seen.agent = Some(AgentSeen { at, boot_at, dropped_rounds: before + dropped });
+                let (dropped_rounds, untrusted_rounds) =
+                    (before.0 + dropped, before.1 + unfolded.untrusted_rounds);
+                seen.agent = Some(AgentSeen { at, boot_at, dropped_rounds, untrusted_rounds });
             }
         }
     }

@@ -102,3 +102,73 @@ impl Placing {
         Some((self.at(first), self.at(last)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kentongan_model::time::BootId;
+
+    use super::*;
+    use crate::boot::Sight;
+
+    const RECEIVED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn stamp(boot: u32, mono_ms: u64, wall_ms: i64) -> Stamp {
+        Stamp { boot: BootId(boot), mono_ms, wall: Timestamp::from_millis(wall_ms) }
+    }
+
+    /// A boot of which two deliveries agreed that its clock stood at 0 then.
+    fn known(zero: Timestamp) -> Boot {
+        let mut boot = Boot::default();
+        for mono_ms in [1_000, 31_000] {
+            boot.see(Sight::of(&stamp(1, mono_ms, 0), zero + Duration::from_millis(mono_ms)));
+        }
+        boot
+    }
+
+    fn placed(sent: Stamp, sealed: Stamp, sending: &Boot, measuring: Option<&Boot>) -> Placing {
+        let readings = Readings { sent, sealed, measured: Some((40_000, 94_000)) };
+        Placing::by(&readings, RECEIVED, sending, measuring)
+    }
+
+    #[test]
+    fn the_time_since_boot_places_a_round_whatever_the_wall_clock_says() {
+        let zero = RECEIVED - Duration::from_secs(100);
+        let boot = known(zero);
+        for wall in [0, 1_800_000_600_000, -5] {
+            // This delivery itself took half a minute.
+            let placing = placed(stamp(7, 70_000, wall), stamp(7, 65_000, wall), &boot, Some(&boot));
+            assert_eq!((placing.trust, placing.boot_at), (Trust::Trusted, Some(zero)));
+            assert_eq!(placing.at(40_000), zero + Duration::from_secs(40));
+        }
+    }
+
+    #[test]
+    fn a_batch_of_an_earlier_boot_is_placed_by_that_boot_and_by_nothing_else() {
+        let (sent, sealed) = (stamp(7, 3_000, RECEIVED.as_millis()), stamp(6, 95_000, 1_799_999_000_000));
+        let now = known(RECEIVED - Duration::from_secs(3));
+        let zero = RECEIVED - Duration::from_secs(1_000);
+        let earlier = placed(sent, sealed, &now, Some(&known(zero)));
+        assert_eq!((earlier.trust, earlier.at(94_000)), (Trust::Trusted, zero + Duration::from_secs(94)));
+        let unknown = placed(sent, sealed, &now, None);
+        assert_eq!(unknown.trust, Trust::Untrusted);
+        assert_eq!(
+            unknown.at(94_000),
+            Timestamp::from_millis(1_799_998_999_000),
+            "the wall clock is a guess"
+        );
+        let readings = Readings { sent, sealed, measured: Some((1, 2)) };
+        assert_eq!(unknown.span(&readings), None, "it holds nothing that counts");
+    }
+
+    #[test]
+    fn nothing_is_placed_after_its_receipt_and_impossible_clocks_do_no_harm() {
+        let boot = known(RECEIVED);
+        for (mono_ms, wall) in [(u64::MAX, i64::MAX), (1, i64::MIN), (0, 0)] {
+            let (sent, sealed) = (stamp(7, mono_ms, wall), stamp(6, mono_ms, wall));
+            for measuring in [None, Some(&boot)] {
+                let placing = placed(sent, sealed, &boot, measuring);
+                assert!(placing.at(u64::MAX) <= RECEIVED && placing.at(0) <= RECEIVED);
+            }
+        }
+    }
+}

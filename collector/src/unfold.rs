@@ -212,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn of_a_delivery_that_cannot_be_placed_the_sign_of_life_is_left_and_its_rounds_are_counted() {
+        let delivery = delivery("kec-a");
+        let placing = Placing {
+            trust: Trust::Untrusted,
+            boot_at: None,
+            ..Placing::alone(&delivery, Timestamp::from_millis(1_000_000))
+        };
+        let unfolded = unfold(&delivery, &placing, &plan());
+        assert_eq!((unfolded.untrusted_rounds, unfolded.readings.len()), (1, 0));
+        let told: Vec<Observation> = unfolded.into_observations().collect();
+        let [Observation::Heartbeat(beat)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((beat.at, beat.boot_at), (Timestamp::from_millis(1_000_000), None));
+    }
+
+    #[test]
     fn indices_that_lead_nowhere_are_told() {
         assert_eq!(fault(&delivery("kec-a"), &plan()), None);
         let mut few = plan();

@@ -126,6 +126,8 @@ struct AgentShown {
     booted_at: Option<Timestamp>,
     /// Rounds that it dropped because its spool was full.
     dropped_rounds: u64,
+    /// Rounds that count for nothing, because they cannot be placed within 2 s.
+    untrusted_rounds: u64,
 }
 
 /// One site in full
@@ -162,6 +164,7 @@ pub(super) async fn site(
             last_delivery: seen.agent.map(|agent| agent.at),
             booted_at: seen.agent.and_then(|agent| agent.boot_at),
             dropped_rounds: seen.agent.map_or(0, |agent| agent.dropped_rounds),
+            untrusted_rounds: seen.agent.map_or(0, |agent| agent.untrusted_rounds),
         }),
         incident,
     }))

@@ -151,3 +151,6 @@ pub(crate) fn forget(conn: &Connection, before: Timestamp) -> Result<usize, Stor
     )?;
     Ok(old + many)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use kentongan_collector::Limits;
-use kentongan_model::{plan::PlanRevision, wire::Delivery};
+use kentongan_model::{
+    plan::PlanRevision,
+    time::{BootId, Clock, Stamp, Timestamp},
+    wire::Delivery,
+};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -206,4 +210,38 @@ async fn a_journal_begun_anew_takes_batches_of_a_plan_that_the_inventory_still_s
     let fresh = other.start().await;
     agent.deliver(&fresh, &[("kec-a/gateway", true)]).await;
     fresh.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_never_knew_the_time_is_asked_once_to_come_again_and_is_placed_by_its_time_since_boot()
+{
+    let town = Town::new();
+    let mut agent = town.agent("kec-a");
+    let running = town.start().await;
+    agent.fetch_plan(&running).await;
+    let batch = agent.batch(&[("desa-a/gateway", true)]);
+    let measured = town.clock.now();
+    let wrapped = || {
+        let sent = Stamp { wall: Timestamp::default() + Duration::from_secs(77), ..agent.stamp() };
+        Delivery::wrap(&sent, &batch.seal().unwrap())
+    };
+    let first = agent.send_bytes(&running, wrapped()).await;
+    assert_eq!(first.headers()["retry-after"], "1");
+    assert_eq!(problem(first).await, (StatusCode::SERVICE_UNAVAILABLE, "unknown-clock".to_owned()));
+    town.clock.advance(Duration::from_secs(1));
+    assert_eq!(agent.send_bytes(&running, wrapped()).await.status(), StatusCode::NO_CONTENT);
+
+    // A batch of a boot that nobody heard of is kept, and counts for nothing.
+    let mut unknown = agent.batch(&[("desa-a/gateway", true), ("desa-b/gateway", true)]);
+    unknown.sealed.boot = BootId(4711);
+    assert_eq!(agent.send(&running, &unknown).await.status(), StatusCode::NO_CONTENT);
+    let metrics = running.get(&town.http, "/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("kentongan_untrusted_rounds_total{agent=\"kec-a\"} 2"), "{metrics}");
+    running.stop().await;
+
+    let journal = rusqlite::Connection::open(town.data().join("journal.db")).unwrap();
+    let mut rows = journal.prepare("SELECT trusted, first_at FROM deliveries ORDER BY position").unwrap();
+    let rows: Vec<(bool, Option<i64>)> =
+        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows, [(true, Some(measured.as_millis())), (false, None)]);
 }
