@@ -115,9 +115,10 @@ impl Inventory {
 
 fn digest(text: &str, windows: &[MaintenanceWindow]) -> String {
     let mut digest = Sha256::new_with_prefix(text.as_bytes());
-    for MaintenanceWindow { site, from, to, reason } in windows {
+    for MaintenanceWindow { site, from, to, reason, added_at } in windows {
         // No text that is TOML holds the 0 in front, and no reason a line feed.
-        digest.update(format!("\0{site} {from} {to} {}\n", reason.as_deref().unwrap_or_default()));
+        let added = added_at.unwrap_or_default();
+        digest.update(format!("\0{site} {from} {to} {added} {}\n", reason.as_deref().unwrap_or_default()));
     }
     hex::encode(digest.finalize())
 }

@@ -20,6 +20,7 @@ mod limits;
 mod live;
 mod metrics;
 mod monthly;
+mod operator;
 mod placing;
 mod plans;
 mod problem;
@@ -36,6 +37,7 @@ use rusqlite::Connection;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::operator::{OPERATOR_TOKEN_FILE, OperatorError};
 #[doc(hidden)]
 pub use crate::reader::read_entry;
 pub use crate::{
@@ -48,9 +50,12 @@ use crate::{
     influx::{InfluxConfig, InfluxError, Sink},
     inventory::Shelf,
     metrics::Metrics,
+    operator::Operator,
     store::{
         JOURNAL_FILE, JOURNAL_STEPS, STATE_FILE, STATE_STEPS, agents,
         folder::{self, Folder},
+        readers::Readers,
+        windows,
         writer::Writer,
     },
 };
@@ -67,6 +72,9 @@ pub enum Error {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The operator's token cannot be had.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
     /// The journal does not take what has to be in it.
     #[error("the journal cannot be written; is the disk full?")]
     Journal,
@@ -91,6 +99,7 @@ pub struct Collector {
     clock: Arc<dyn Clock>,
     shelf: Shelf,
     folder: Arc<Folder>,
+    operator: Operator,
     metrics: Arc<Metrics>,
     writer: Writer,
     writer_thread: JoinHandle<()>,
@@ -115,8 +124,22 @@ impl Collector {
             Arc::clone(&clock),
             Arc::clone(&metrics),
         )?;
+        let operator = Operator::open(folder.path())?;
+        let journal = Readers::new(folder.file(JOURNAL_FILE), 1);
+        shelf.take_windows(|| journal.ask_here(windows::counting))?;
         let state = store::open(&folder.file(STATE_FILE), STATE_STEPS)?;
-        Ok(Collector { config, clock, shelf, folder, metrics, writer, writer_thread, state, sink: None })
+        Ok(Collector {
+            config,
+            clock,
+            shelf,
+            folder,
+            operator,
+            metrics,
+            writer,
+            writer_thread,
+            state,
+            sink: None,
+        })
     }
 
     /// Carries what is measured to a metric store, too.

@@ -74,6 +74,30 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unknown-agent", "the agent or its token is not known", detail)
     }
 
+    /// 401: not the operator.
+    pub(crate) fn not_the_operator() -> Self {
+        let detail = "show the operator's token, which lies in the collector's data folder (operator.token)";
+        Self::new(StatusCode::UNAUTHORIZED, "operator", "this is for the operator alone", detail)
+    }
+
+    /// 400: the body is not what is asked for here.
+    pub(crate) fn body(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "body", "the body cannot be read", detail)
+    }
+
+    /// 422: a maintenance window that cannot be, by a key of the body.
+    pub(crate) fn window(key: &str, detail: impl Into<String>) -> Self {
+        let title = "the maintenance window cannot be taken";
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "window", title, detail);
+        problem.parameter = Some(key.to_owned());
+        problem
+    }
+
+    /// 409: as things stand it cannot be done to a maintenance window.
+    pub(crate) fn standing(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "standing", "the maintenance window stays as it is", detail)
+    }
+
     /// 404: no such thing.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing", detail)

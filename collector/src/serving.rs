@@ -31,7 +31,8 @@ pub(crate) async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let Collector { config, clock, shelf, folder, metrics, writer, writer_thread, state, sink } = collector;
+    let Collector { config, clock, shelf, folder, operator, metrics, writer, writer_thread, state, sink } =
+        collector;
     let journal = Readers::new(folder.file(JOURNAL_FILE), config.limits.reads);
     writer.begin().await.map_err(|_| Error::Journal)?;
     let judge = {
@@ -49,6 +50,7 @@ pub(crate) async fn run(
         clock: Arc::clone(&clock),
         plans: Plans::new(shelf.clone(), writer.clone(), journal.clone()),
         shelf: shelf.clone(),
+        operator,
         writer: writer.clone(),
         journal: journal.clone(),
         state: Readers::new(folder.file(STATE_FILE), config.limits.reads),

@@ -12,6 +12,7 @@ mod alerting;
 mod check;
 mod first_states;
 mod inventory_file;
+mod maintenance;
 mod replay;
 mod running;
 mod settings;
@@ -30,6 +31,7 @@ Examples:
   kentongan up                             watch what hotspots.toml names; http://127.0.0.1:8080
   kentongan status                         the network as a table
   kentongan agent add kec-kutoarjo         let the agent of a site deliver
+  kentongan maintenance add kec-kutoarjo --from now --for 2h --reason splicing
   kentongan replay --inventory inventory.toml --observations log.jsonl --until 2026-11-01T06:00:00Z
 
 Exit codes: 0 fine, 1 failed or faults found, 2 cannot read or wrong usage.";
@@ -56,6 +58,9 @@ enum Command {
     /// Agents in the field: give one its token
     #[command(subcommand)]
     Agent(agents::Command),
+    /// Planned work: add, list and remove maintenance windows
+    #[command(subcommand)]
+    Maintenance(maintenance::Command),
     /// Print the addresses of a site and of all that hangs behind it
     Addresses(addresses::Arguments),
 }
@@ -71,6 +76,7 @@ fn main() -> ExitCode {
         Command::Check { file } => check::run(&file),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Agent(command) => agents::run(&command),
+        Command::Maintenance(command) => maintenance::run(&command),
         Command::Addresses(arguments) => addresses::run(&arguments),
     }
 }

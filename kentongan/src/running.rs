@@ -164,7 +164,7 @@ pub(crate) async fn interrupted() -> anyhow::Result<()> {
 }
 
 /// The address under which the listener is reached from this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let mut address = address;
     if address.ip().is_unspecified() {
         address.set_ip(match address {

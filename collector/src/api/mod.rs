@@ -5,6 +5,7 @@ mod agents;
 mod events;
 mod health;
 mod incidents;
+mod maintenance;
 mod network;
 mod page;
 mod params;
@@ -48,6 +49,8 @@ pub(crate) fn router(station: &Arc<Station>) -> Router {
         .routes(routes!(incidents::incidents))
         .routes(routes!(incidents::incident))
         .routes(routes!(uptime::uptime))
+        .routes(routes!(maintenance::windows, maintenance::add))
+        .routes(routes!(maintenance::remove))
         .routes(routes!(events::events))
         .routes(routes!(page::page))
         .routes(routes!(health::healthz))

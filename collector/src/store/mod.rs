@@ -1,7 +1,8 @@
 //! The store: two SQLite files in one folder that only one collector uses at a time.
 //!
 //! `journal.db` is the truth: deliveries as they came, the agents and their tokens, the plans that deliveries refer
-//! to, the clocks of routers, and when the collector ran. `state.db` is derived from it: intervals, incidents, events, the judge's
+//! to, the clocks of routers, maintenance windows that were added
+//! by command, and when the collector ran. `state.db` is derived from it: intervals, incidents, events, the judge's
 //! checkpoint. Each file has one writer (the journal's thread, the judge), so that neither ever waits for the other.
 
 pub(crate) mod agents;
@@ -14,6 +15,7 @@ pub(crate) mod plans;
 pub(crate) mod readers;
 pub(crate) mod runs;
 pub(crate) mod state;
+pub(crate) mod windows;
 pub(crate) mod writer;
 
 use std::{path::Path, time::Duration};
@@ -26,8 +28,12 @@ pub(crate) const JOURNAL_FILE: &str = "journal.db";
 pub(crate) const STATE_FILE: &str = "state.db";
 
 /// How the journal came to its present shape; the number of steps taken is its `user_version`.
-pub(crate) const JOURNAL_STEPS: &[&str] =
-    &[include_str!("journal.sql"), include_str!("inventories.sql"), include_str!("placing.sql")];
+pub(crate) const JOURNAL_STEPS: &[&str] = &[
+    include_str!("journal.sql"),
+    include_str!("inventories.sql"),
+    include_str!("placing.sql"),
+    include_str!("windows.sql"),
+];
 /// How the state came to its present shape.
 pub(crate) const STATE_STEPS: &[&str] = &[include_str!("state.sql"), include_str!("judged.sql")];
 

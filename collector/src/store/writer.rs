@@ -28,6 +28,7 @@ use super::{
     journal::{self, Filed, Filing, Position},
     open, plans,
     runs::{self, Run},
+    windows::{self, Ordered, Wanted, WindowId},
 };
 use crate::metrics::Metrics;
 
@@ -44,6 +45,8 @@ enum Job {
     KeepPlan { revision: PlanRevision, agent: String, contents: String, reply: oneshot::Sender<Option<()>> },
     AddAgent { vantage: Vantage, token: Secret, reply: oneshot::Sender<Option<()>> },
     Begin(oneshot::Sender<Option<Run>>),
+    AddWindow { wanted: Box<Wanted>, reply: oneshot::Sender<Option<Ordered>> },
+    RemoveWindow { id: WindowId, by: Option<String>, reply: oneshot::Sender<Option<Ordered>> },
     KeepInventory { taken: Box<TakenOver>, reply: oneshot::Sender<Option<InForceId>> },
     End,
 }
@@ -116,6 +119,16 @@ impl Writer {
     /// Adds an agent, or replaces its token; returns when it is on disk.
     pub(crate) async fn add_agent(&self, vantage: Vantage, token: Secret) -> Result<(), Unwritten> {
         self.give(|reply| Job::AddAgent { vantage, token, reply }).await
+    }
+
+    /// Adds a maintenance window; returns when it is on disk.
+    pub(crate) async fn add_window(&self, wanted: Wanted) -> Result<Ordered, Unwritten> {
+        self.give(|reply| Job::AddWindow { wanted: Box::new(wanted), reply }).await
+    }
+
+    /// Removes a maintenance window, or ends it; returns when that is on disk.
+    pub(crate) async fn remove_window(&self, id: WindowId, by: Option<String>) -> Result<Ordered, Unwritten> {
+        self.give(|reply| Job::RemoveWindow { id, by, reply }).await
     }
 
     /// Records an inventory that is taken over; returns when that is on disk.
@@ -208,6 +221,10 @@ impl Desk {
                     agents::put(&tx, vantage, token, now)?;
                     Outcome::Done
                 }
+                Job::AddWindow { wanted, .. } => Outcome::Ordered(windows::add(&tx, wanted, now, self.keep)?),
+                Job::RemoveWindow { id, by, .. } => {
+                    Outcome::Ordered(windows::remove(&tx, *id, by.as_deref(), now)?)
+                }
                 Job::KeepInventory { taken, .. } => Outcome::InForce(inventories::record(&tx, taken)?),
                 Job::Begin(_) => {
                     let begun = runs::begin(&tx, now)?;
@@ -271,6 +288,9 @@ impl Desk {
             (Job::Begin(reply), Outcome::Begun(run)) => {
                 let _ = reply.send(Some(run));
             }
+            (Job::AddWindow { reply, .. } | Job::RemoveWindow { reply, .. }, Outcome::Ordered(ordered)) => {
+                let _ = reply.send(Some(ordered));
+            }
             (Job::KeepInventory { reply, .. }, Outcome::InForce(id)) => {
                 let _ = reply.send(Some(id));
             }
@@ -283,6 +303,7 @@ enum Outcome {
     Filed(Filed),
     Begun(Run),
     InForce(InForceId),
+    Ordered(Ordered),
     Done,
 }
 

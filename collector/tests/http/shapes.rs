@@ -7,13 +7,15 @@ use serde_json::Value;
 use crate::town::{Crew, Town};
 
 /// Every path that the API serves.
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 18] = [
     "/",
     "/api/v1/agents/{agent}/deliveries",
     "/api/v1/agents/{agent}/plan",
     "/api/v1/events",
     "/api/v1/incidents",
     "/api/v1/incidents/{id}",
+    "/api/v1/maintenance",
+    "/api/v1/maintenance/{id}",
     "/api/v1/network",
     "/api/v1/sites",
     "/api/v1/sites/{id}",

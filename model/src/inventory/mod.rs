@@ -128,4 +128,8 @@ pub struct MaintenanceWindow {
     pub to: Timestamp,
     /// Why.
     pub reason: Option<String>,
+    /// When it was added by command; none when it stands in the file. One that was added after it had begun was announced
+    /// in retrospect.
+    #[serde(default)]
+    pub added_at: Option<Timestamp>,
 }

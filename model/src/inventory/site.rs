@@ -6,7 +6,7 @@ use std::{collections::HashMap, fmt, net::IpAddr, ops::Deref};
 
 use serde::{Deserialize, Serialize};
 
-use super::{RegionCode, ServiceHours, Settings};
+use super::{RegionCode, ServiceHours, Settings, read::suggest::closest};
 use crate::{
     id::{CredentialId, SiteId, TargetId, Vantage},
     state::Kind,
@@ -25,6 +25,13 @@ impl Sites {
     #[must_use]
     pub fn get(&self, id: &SiteId) -> Option<&Site> {
         self.position(id).map(|at| &self.list[at])
+    }
+
+    /// The id that `written`, which no site has, was probably meant to be.
+    #[must_use]
+    pub fn like(&self, written: &str) -> Option<&SiteId> {
+        let meant = closest(written, self.list.iter().map(|site| site.id.as_str()))?;
+        self.list.iter().map(|site| &site.id).find(|id| id.as_str() == meant)
     }
 
     /// Where the site of that id stands in the list.

@@ -34,7 +34,7 @@ mod promises;
 mod settings;
 mod sites;
 mod snmp;
-mod suggest;
+pub(super) mod suggest;
 mod table;
 mod targets;
 mod times;
@@ -244,5 +244,11 @@ fn window<'a>(mut table: Table<'a>, reading: &mut Reading<'a>) -> Option<Mainten
             wrong.help("`to` lies after `from`; a missing offset means the network's time zone"),
         );
     }
-    Some(MaintenanceWindow { site: site?.into_inner(), from: from?, to: to?.into_inner(), reason })
+    Some(MaintenanceWindow {
+        site: site?.into_inner(),
+        from: from?,
+        to: to?.into_inner(),
+        reason,
+        added_at: None,
+    })
 }

@@ -5,7 +5,10 @@ const LONGEST: usize = 80;
 
 /// The candidate that `word` was probably meant to be: the same but for a part that was left out in front or behind
 /// (`kutoarjo` for `kec-kutoarjo`), or with at most a third of it mistyped.
-pub(super) fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(in crate::inventory) fn closest<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
     const SHORTEST_PART: usize = 3;
     if word.is_empty() || word.len() > LONGEST {
         return None;
