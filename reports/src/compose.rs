@@ -11,7 +11,7 @@ use kentongan_model::{
     state::{Kind, State},
     time::Timestamp,
 };
-use kentongan_timeline::{By, Interval, Span, uptime, within};
+use kentongan_timeline::{By, Interval, Span, service, uptime_within, within};
 
 use crate::{
     causes::{Causes, Fault},
@@ -138,10 +138,10 @@ impl<'a> Told<'a> {
         let network = known.network;
         let period = Span::new(site.since.unwrap_or(asked.from).clamp(asked.from, asked.to), asked.to);
         let maintenance = known.maintenance.get(&site.id).map_or(&[][..], Vec::as_slice);
-        let counting = counting(period, maintenance);
+        let counting = counting(service(site, &network.timezone, period), period, maintenance);
         let stored = known.timelines.get(&site.id).map_or(&[][..], Vec::as_slice);
         let timeline = whole(stored, period);
-        let uptime = uptime(&timeline, maintenance, period, site.settings.sla);
+        let uptime = uptime_within(&timeline, maintenance, &counting.service, site.settings.sla);
         let episodes = episodes(&site.id, &timeline, &counting, causes);
         let causes = split(&episodes);
         let contract = site.provider.as_deref().and_then(|provider| {
@@ -169,8 +169,7 @@ impl<'a> Told<'a> {
 }
 
 /// What of a site's period counts.
-fn counting(period: Span, maintenance: &[Span]) -> Counting {
-    let service = if period.is_empty() { Vec::new() } else { vec![period] };
+fn counting(service: Vec<Span>, period: Span, maintenance: &[Span]) -> Counting {
     let mut open = Vec::with_capacity(service.len());
     for stretch in &service {
         let mut from = stretch.from;
