@@ -163,7 +163,9 @@ fn with_commented_tables(sample: &str) -> String {
         text += if inside { &line[2..] } else { line };
         text += "\n";
     }
-    text.replace("# agent = true", "agent = true").replace("address = \"127.6.9.1\"\n", "")
+    let keys = ["agent = true", "provider = ", "service_hours = "];
+    let text = keys.iter().fold(text, |text, key| text.replace(&format!("\n# {key}"), &format!("\n{key}")));
+    text.replace("address = \"127.6.9.1\"\n", "")
 }
 
 #[test]
@@ -171,7 +173,9 @@ fn what_the_sample_has_commented_out_is_right_too() {
     let sample = fs::read_to_string(repository().join("hotspots.toml")).unwrap();
     let network = Network::parse(&with_commented_tables(&sample)).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!((network.references.len(), network.maintenance.len(), network.credentials.len()), (1, 1, 1));
+    assert_eq!(network.contracts.len(), 1);
     assert_eq!(network.sites.iter().filter(|site| site.agent).count(), 1);
+    assert_eq!(network.sites.iter().filter(|site| site.service_hours.is_some()).count(), 1);
     assert_eq!(network.site(&"kec-kutoarjo".parse().unwrap()).unwrap().gateway().links.len(), 1);
 }
 

@@ -10,6 +10,9 @@ use kentongan_model::time::Timestamp;
 
 use crate::problem::Problem;
 
+/// The longest period that may be asked for: ten years.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(3_660 * 86_400);
+
 /// The piece of the path that names what is asked for.
 #[derive(Debug)]
 pub(crate) struct Named(pub(crate) String);
@@ -74,7 +77,8 @@ impl Params {
         })
     }
 
-    /// A period [from, to): `to` is now and `from` lies `length_s` before it unless they are told.
+    /// A period [from, to): `to` is now and `from` lies `length_s` before it unless they are told. It is [`LONGEST`] long
+    /// at most: of longer ones the hours of service alone would be millions.
     pub(crate) fn period(
         &mut self,
         now: Timestamp,
@@ -82,8 +86,12 @@ impl Params {
     ) -> Result<(Timestamp, Timestamp), Problem> {
         let to = self.take("to")?.unwrap_or(now);
         let from = self.take("from")?.unwrap_or_else(|| to - std::time::Duration::from_secs(length_s));
-        if from < to {
+        if from < to && to.since(from) <= LONGEST {
             return Ok((from, to));
+        }
+        if from < to {
+            let days = LONGEST.as_secs() / 86_400;
+            return Err(Problem::parameter("from", format!("'from' lies {days} days before 'to' at most")));
         }
         Err(Problem::parameter("from", format!("'from' ({from}) has to lie before 'to' ({to})")))
     }

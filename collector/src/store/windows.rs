@@ -176,7 +176,11 @@ pub(crate) fn add(
     if let Some(refusal) = refusal(from, to, now, keep) {
         return Ok(Ordered::Refused(refusal));
     }
-    conn.execute("DELETE FROM windows WHERE max(to_at, added_at) < ?1", [(now - keep).as_millis()])?;
+    let gone =
+        conn.execute("DELETE FROM windows WHERE max(to_at, added_at) < ?1", [(now - keep).as_millis()])?;
+    if gone > 0 {
+        tracing::info!(gone, "maintenance windows from before all that is kept go");
+    }
     if wanted.from.is_some()
         && let Some(same) = standing_alike(conn, wanted, from, to)?
     {

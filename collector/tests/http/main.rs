@@ -1,6 +1,7 @@
 //! The collector as a whole, over real HTTP and on a real disk, by a clock that the test moves.
 
 mod ingest;
+mod maintenance;
 mod metric_store;
 mod restart;
 mod shapes;
