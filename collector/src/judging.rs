@@ -19,7 +19,7 @@ use crate::{
     inventory::Inventory,
     live::Judge,
     metrics::Metrics,
-    store::StoreError,
+    store::{StoreError, writer::Writer},
 };
 
 /// The pause between judgements.
@@ -47,7 +47,7 @@ pub(crate) struct Panicked;
 pub(crate) async fn run(
     mut judge: Judge,
     clock: Arc<dyn Clock>,
-    mut inventory: watch::Receiver<Arc<Inventory>>,
+    (writer, mut inventory): (Writer, watch::Receiver<Arc<Inventory>>),
     shown: Shown,
     (sink, metrics): (Option<Arc<Sink>>, Arc<Metrics>),
     stop: CancellationToken,
@@ -56,12 +56,18 @@ pub(crate) async fn run(
     let mut failing = false;
     loop {
         let last = stop.is_cancelled();
-        let changed = inventory.has_changed().unwrap_or(false).then(|| inventory.borrow_and_update().clone());
+        if inventory.has_changed().unwrap_or(false) {
+            let taken = judge.takes_over(&inventory.borrow().clone(), clock.now());
+            // What is not on disk is not judged by: it is tried again the next time.
+            if let Some(taken) = taken
+                && let Ok(id) = writer.keep_inventory(taken.clone()).await
+            {
+                inventory.mark_unchanged();
+                judge.change_inventory(id, taken);
+            }
+        }
         let (clock_there, stopping) = (Arc::clone(&clock), stop.clone());
         let worked = tokio::task::spawn_blocking(move || {
-            if let Some(inventory) = changed {
-                judge.change_inventory(inventory);
-            }
             let outcome = step(&mut judge, &*clock_there, last, &stopping);
             (judge, outcome)
         });

@@ -24,6 +24,7 @@ mod operator;
 mod placing;
 mod plans;
 mod problem;
+pub mod proof;
 mod reader;
 mod serving;
 mod station;

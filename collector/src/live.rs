@@ -1,19 +1,26 @@
 //! The judge: reads the journal by position, feeds the live timeline, and makes the store agree with what it says.
 //!
-//! The rule it guards: it trusts nobody's word that something arrived, only the journal. So it can fall behind, fail and
-//! be started again, and ends where a replay of the journal ends.
+//! The rule it guards: it trusts nobody's word that something arrived, only the journal, and judges each entry by the
+//! inventory that the journal says was in force there. So it can fall behind, fail and be started again, and ends where
+//! a replay of the journal ends.
+
+pub(crate) mod course;
+mod memory;
 
 use std::{
-    io::{Read as _, Write as _},
+    collections::VecDeque,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
-use kentongan_model::{inventory::Network, observation::Observation, time::Timestamp};
-use kentongan_timeline::{Checkpoint, Live};
+use kentongan_model::{inventory::Network, time::Timestamp};
+use kentongan_timeline::Live;
 use rusqlite::Connection;
 
+use self::{
+    course::{CHUNK, Course, Halt, fetch},
+    memory::{LARGEST, pack, unpack},
+};
 use crate::{
     board::Board,
     inventory::Inventory,
@@ -23,35 +30,31 @@ use crate::{
     reader::{Read, Reader},
     store::{
         StoreError,
+        inventories::{self, InForce, InForceId, TakenOver},
         journal::{self, Position},
         judged::{self, Judged},
         readers::Readers,
         runs::{self, Run},
         state,
     },
-    unfold::Unfolded,
 };
 
-/// Entries that are read at once.
-const CHUNK: usize = 500;
 /// How often the timeline's memory is put away.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
-/// Bytes of a checkpoint that are unpacked at most; one that is larger is not taken up, and the journal judged anew.
-const LARGEST_CHECKPOINT: u64 = 512 << 20;
 /// Rows of each kind that one sweep of the retention drops at most.
 const SWEEP: usize = 2_000;
 
 /// The judge with its books.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    reader: Reader,
+    course: Course,
     state: Connection,
-    inventory: Arc<Inventory>,
-    live: Live,
-    position: Position,
     run: Run,
     ledger: Option<Ledger>,
+    /// What came since the last judgement that can have changed the past.
     judged: Option<(u64, Board)>,
+    /// Up to when the store is judged. What the course passes before that, after a restart, is in it already.
+    stored: Timestamp,
     last_event: i64,
     checkpointed: Option<Timestamp>,
     keep: Duration,
@@ -60,16 +63,18 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    /// Goes on where the last checkpoint was made.
+    /// Goes on where the last checkpoint was made. `today` is the inventory of today, which the journal knows to apply
+    /// from its present end on, if it is another than before.
     pub(crate) fn open(
         journal: Readers,
         state: Connection,
-        inventory: Arc<Inventory>,
+        today: Arc<Inventory>,
         journal_days: u32,
         metrics: Arc<Metrics>,
         now: Timestamp,
     ) -> Result<Judge, StoreError> {
         let last = journal.ask_here(journal::last_position)?;
+        let in_force = journal.ask_here(inventories::list)?;
         let found = state::checkpoint(&state)?.filter(|found| {
             let fits = found.position <= last;
             if !fits {
@@ -77,21 +82,26 @@ impl Judge {
             }
             fits
         });
+        let reader = || Reader::new(journal.clone(), Arc::clone(&metrics));
         let taken_up = found.and_then(|found| {
-            let read = unpack(&found.live, LARGEST_CHECKPOINT);
-            let live = read.map(|checkpoint| Live::restore(&inventory.network, checkpoint));
-            let live = live.inspect_err(|error| tracing::warn!(%error, "the checkpoint cannot be taken up; the journal is judged anew"));
-            Some((live.ok()?, found.position, found.run))
+            let run = found.run;
+            let course = take_up(found, reader(), &in_force, &today);
+            let told = |error: &std::io::Error| {
+                tracing::warn!(%error, "the checkpoint cannot be taken up; the journal is judged anew");
+            };
+            course.inspect_err(told).ok().map(|course| (course, run))
         });
-        let (live, position, run) = taken_up.unwrap_or_else(|| (Live::new(&inventory.network), 0, 0));
+        let (course, run) = match taken_up {
+            Some(taken_up) => taken_up,
+            None => (Course::new(reader(), in_force, Some(today))?, 0),
+        };
+        let stored = judged::last(&state)?.filter(|judged| judged.position <= last);
         let mut judge = Judge {
-            reader: Reader::new(journal, Arc::clone(&metrics)),
-            inventory,
-            live,
-            position,
+            course,
             run,
             ledger: None,
             judged: None,
+            stored: stored.map_or(Timestamp::MIN, |judged| judged.as_of),
             last_event: state::last_event(&state)?,
             state,
             checkpointed: Some(now),
@@ -116,41 +126,51 @@ impl Judge {
 
     /// How many entries of the journal it has not read.
     pub(crate) fn behind(&self) -> Result<Position, StoreError> {
-        Ok(self.reader.journal().ask_here(journal::last_position)? - self.position)
+        Ok(self.course.reader.journal().ask_here(journal::last_position)? - self.course.position)
     }
 
     /// Reads on in the journal; says whether there may be more.
     pub(crate) fn read_on(&mut self) -> Result<bool, StoreError> {
-        let entries = self.reader.after(self.position, CHUNK)?;
-        let more = entries.len() == CHUNK;
-        for entry in entries {
-            self.position = entry.position;
-            self.show(&entry);
-            let observations = entry.unfolded.into_iter().flat_map(Unfolded::into_observations);
-            observations.for_each(|observation| self.live.observe(&observation));
+        let latest = &self.latest;
+        let halt = self.course.read_on(Position::MAX, |entry, network| show(latest, network, entry))?;
+        match halt {
+            Halt::End => return Ok(false),
+            Halt::Chunk => {}
+            Halt::Judge(at) => self.judge_on_the_way(at)?,
+            Halt::Inventory(since) => {
+                self.judge_on_the_way(since)?;
+                self.course.change_inventory()?;
+                self.judged = None;
+                self.change_latest(Latest::change_inventory);
+            }
         }
-        Ok(more)
+        Ok(true)
+    }
+
+    /// Judges as of a moment that the course has come to. The store may be further already: then it is left alone.
+    fn judge_on_the_way(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        if at >= self.stored { self.judge(at).map(drop) } else { self.course.judge(at) }
     }
 
     /// Judges as of `now` and makes the store agree.
     pub(crate) fn judge(&mut self, now: Timestamp) -> Result<Board, StoreError> {
-        self.live.judge(now);
-        self.metrics.timeline(self.live.counters());
-        let revision = self.live.revision();
-        let judgement = self.live.judge(now); // Known already: this only borrows it.
+        self.course.judge(now)?;
+        self.metrics.timeline(self.course.live.counters());
+        let (revision, position) = (self.course.live.revision(), self.course.position);
+        let judgement = self.course.live.judge(now); // Known already: this only borrows it.
         if let Some((judged, board)) = &mut self.judged
             && *judged == revision
         {
-            *board = board.later(judgement.until, self.position);
+            *board = board.later(judgement.until, position);
             return Ok(board.clone());
         }
         let mut ledger = match self.ledger.take() {
             Some(ledger) => ledger,
             None => state::ledger(&self.state, judgement.from, judgement.until)?,
         };
-        let changes = ledger.compare(judgement, &self.inventory.network);
-        let inventory = self.inventory.digest.clone();
-        let judged = Judged { position: self.position, as_of: judgement.until, inventory };
+        let changes = ledger.compare(judgement, &self.course.inventory.network);
+        let inventory = self.course.inventory.digest.clone();
+        let judged = Judged { position, as_of: judgement.until, inventory };
         if !changes.is_empty() {
             let written = state::write(&mut self.state, &changes, &judged, now);
             if let Err(error) = written {
@@ -162,20 +182,25 @@ impl Judge {
             self.last_event = state::last_event(&self.state)?;
         }
         ledger.written(judgement, &changes);
-        let board = Board::of(judgement, self.position, Arc::clone(&self.inventory));
+        let board = Board::of(judgement, position, Arc::clone(&self.course.inventory));
+        self.stored = self.stored.max(judgement.until);
         self.ledger = Some(ledger);
         self.metrics.judgements.inc();
         self.judged = Some((revision, board.clone()));
         Ok(board)
     }
 
-    /// Goes on with another inventory.
-    pub(crate) fn change_inventory(&mut self, inventory: Arc<Inventory>) {
-        let live = std::mem::replace(&mut self.live, Live::new(&inventory.network));
-        self.live = live.with_inventory(&inventory.network);
-        self.inventory = inventory;
-        self.judged = None;
-        self.change_latest(Latest::change_inventory);
+    /// What has to be recorded before the judge goes on with another inventory; none while it still catches up with
+    /// those that came before.
+    pub(crate) fn takes_over(&self, inventory: &Arc<Inventory>, since: Timestamp) -> Option<TakenOver> {
+        let taken = || TakenOver { inventory: Arc::clone(inventory), position: self.course.position, since };
+        self.course.is_up_to_date().then(taken)
+    }
+
+    /// Goes on with another inventory, which was recorded under that number.
+    pub(crate) fn change_inventory(&mut self, id: InForceId, taken: TakenOver) {
+        let TakenOver { inventory, position, since } = taken;
+        self.course.expect(InForce { id, position, since, digest: inventory.digest.clone() }, inventory);
     }
 
     /// Puts the timeline's memory away when it is time, and lets go what is too old; `now` at once at the end.
@@ -184,8 +209,9 @@ impl Judge {
         if !due && !at_once {
             return Ok(());
         }
-        let live = pack(&self.live.checkpoint()).map_err(|_| StoreError::Damaged { what: "checkpoint" })?;
-        let (position, run, inventory) = (self.position, self.run, self.inventory.digest.clone());
+        let live = pack(&self.course.live.checkpoint()).map_err(|_| StoreError::Damaged { what: "checkpoint" })?;
+        let (position, run) = (self.course.position, self.run);
+        let inventory = self.course.inventory.digest.clone();
         state::keep_checkpoint(&self.state, &state::Checkpoint { position, run, inventory, live })?;
         if let Some((_, board)) = &self.judged {
             let inventory = board.inventory.digest.clone();
@@ -200,12 +226,13 @@ impl Judge {
     /// The end of the journal gives back what was measured last.
     fn remember_latest(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let since = now - Duration::from_millis(latest::REACH_MS.unsigned_abs());
-        let mut position = self.reader.journal().ask_here(|conn| journal::position_at(conn, since))? - 1;
-        while position < self.position {
-            let entries = self.reader.after(position, CHUNK)?;
+        let mut position = self.course.reader.journal().ask_here(|conn| journal::position_at(conn, since))? - 1;
+        let network = &self.course.inventory.network;
+        while position < self.course.position {
+            let entries = self.course.reader.after(position, CHUNK)?;
             let Some(last) = entries.last().map(|entry| entry.position) else { break };
-            for entry in entries.iter().filter(|entry| entry.position <= self.position) {
-                self.show(entry);
+            for entry in entries.iter().filter(|entry| entry.position <= self.course.position) {
+                show(&self.latest, network, entry);
             }
             position = last;
         }
@@ -214,43 +241,46 @@ impl Judge {
 
     fn learn_downtimes(&mut self) -> Result<(), StoreError> {
         let since = self.run;
-        for (run, downtime) in self.reader.journal().ask_here(|conn| runs::downtimes(conn, since))? {
+        for (run, downtime) in self.course.reader.journal().ask_here(|conn| runs::downtimes(conn, since))? {
             if let Some(downtime) = downtime {
-                self.live.observe(&Observation::CollectorDown(downtime));
+                self.course.was_down(downtime);
             }
             self.run = run;
         }
         Ok(())
     }
 
-    fn show(&self, entry: &Read) {
-        if let Some(unfolded) = &entry.unfolded {
-            self.change_latest(|latest, network| {
-                latest.take(network, entry.received_at, unfolded, entry.dropped_rounds);
-            });
-        }
-    }
-
     fn change_latest(&self, change: impl FnOnce(&mut Latest, &Network)) {
-        change(&mut self.latest.write().unwrap_or_else(PoisonError::into_inner), &self.inventory.network);
+        let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut latest, &self.course.inventory.network);
     }
 }
 
-/// The timeline's memory as it is stored: JSON, deflated.
-fn pack(checkpoint: &Checkpoint) -> std::io::Result<Vec<u8>> {
-    let json = serde_json::to_vec(checkpoint)?;
-    let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(&json)?;
-    packed.finish()
+/// Takes up what was put away, in the place and with the inventory that it was put away in.
+fn take_up(
+    found: state::Checkpoint,
+    reader: Reader,
+    in_force: &[InForce],
+    today: &Arc<Inventory>,
+) -> std::io::Result<Course> {
+    let passed = in_force.partition_point(|known| known.position <= found.position);
+    // Behind the same entry several may follow each other; the checkpoint says which of them it is.
+    let meant = in_force[..passed].iter().rposition(|known| known.digest == found.inventory);
+    let current = meant.unwrap_or(passed.saturating_sub(1));
+    let inventory = match in_force.get(current) {
+        Some(known) => fetch(&reader, known, Some(today)).map_err(std::io::Error::other)?,
+        None => Arc::clone(today),
+    };
+    let live = Live::restore(&inventory.network, unpack(&found.live, LARGEST)?);
+    let coming: VecDeque<InForce> = in_force.iter().skip(current + 1).cloned().collect();
+    Ok(Course::from(reader, live, found.position, inventory, coming, Some(Arc::clone(today))))
 }
 
-fn unpack(packed: &[u8], most: u64) -> std::io::Result<Checkpoint> {
-    let mut json = Vec::new();
-    ZlibDecoder::new(packed).take(most.saturating_add(1)).read_to_end(&mut json)?;
-    if json.len() as u64 > most {
-        return Err(std::io::Error::other(format!("it is larger than {most} bytes")));
+fn show(latest: &RwLock<Latest>, network: &Network, entry: &Read) {
+    if let Some(unfolded) = &entry.unfolded {
+        let mut latest = latest.write().unwrap_or_else(PoisonError::into_inner);
+        latest.take(network, entry.received_at, unfolded, entry.dropped_rounds);
     }
-    Ok(serde_json::from_slice(&json)?)
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use kentongan_model::{id::Vantage, plan::PlanRevision, time::Timestamp, wire::Delivery};
+use kentongan_model::{
+    id::Vantage, observation::Observation, plan::PlanRevision, time::Timestamp, wire::Delivery,
+};
+use kentongan_timeline::Wanting;
 
 use crate::{
     metrics::Metrics,
@@ -33,6 +36,8 @@ pub(crate) struct Read {
     pub(crate) dropped_rounds: u64,
     /// What it says; none when it cannot be read.
     pub(crate) unfolded: Option<Unfolded>,
+    /// Why it cannot be read.
+    pub(crate) fault: Option<String>,
 }
 
 /// Reads one entry of a journal, given what lies there: how many observations it holds, or what is wrong with it.
@@ -93,25 +98,65 @@ impl Reader {
         fault.map_or(Ok(()), Err)
     }
 
-    fn read(&mut self, entry: &Entry) -> Result<Read, StoreError> {
-        let (position, received_at) = (entry.position, entry.received_at);
-        let unreadable = Read { position, received_at, dropped_rounds: 0, unfolded: None };
-        let delivery = match Delivery::decode(&entry.bytes) {
-            Ok(delivery) => delivery,
+    /// What the journal has of what is wanted again, in entries up to `last`. It gives all that the agent measured in
+    /// the span, so that one reading answers all that is wanted of it.
+    pub(crate) fn again(
+        &mut self,
+        wanting: &Wanting,
+        last: Position,
+    ) -> Result<Vec<Observation>, StoreError> {
+        let (journal, span) = (self.journal.clone(), (wanting.span.from, wanting.span.to));
+        let (mut found, mut fault) = (Vec::new(), None);
+        let mut take = |entry: Entry| match self.read(&entry) {
+            Ok(read) if read.position <= last => {
+                let observations = read.unfolded.into_iter().flat_map(Unfolded::into_observations);
+                found.extend(observations.filter(|observation| match observation {
+                    Observation::Round(_) => wanting.subject.is_some(),
+                    Observation::Heartbeat(_) => wanting.subject.is_none(),
+                    Observation::Snmp(_) | Observation::CollectorDown(_) => false,
+                }));
+                true
+            }
+            Ok(_) => true,
             Err(error) => {
-                self.metrics.journal_unreadable.inc();
-                tracing::error!(position, %error, "an entry of the journal cannot be read and counts for nothing");
-                return Ok(unreadable);
+                fault = Some(error);
+                false
             }
         };
-        let Some(plan) = self.plan(delivery.batch.plan)? else {
-            self.metrics.journal_unreadable.inc();
-            tracing::error!(position, plan = %delivery.batch.plan, "the plan of an entry is lost; it counts for nothing");
-            return Ok(unreadable);
+        journal.ask_here(|conn| match wanting.subject {
+            Some(_) => journal::between(conn, &wanting.vantage, span, take),
+            None => journal::received(conn, &wanting.vantage, span, |entry| {
+                take(entry);
+            }),
+        })?;
+        fault.map_or(Ok(found), Err)
+    }
+
+    fn read(&mut self, entry: &Entry) -> Result<Read, StoreError> {
+        let (position, received_at) = (entry.position, entry.received_at);
+        let metrics = Arc::clone(&self.metrics);
+        let unreadable = |fault: String| {
+            metrics.journal_unreadable.inc();
+            tracing::error!(position, fault, "an entry of the journal cannot be read and counts for nothing");
+            Read { position, received_at, dropped_rounds: 0, unfolded: None, fault: Some(fault) }
+        };
+        let delivery = match Delivery::decode(&entry.bytes) {
+            Ok(delivery) => delivery,
+            Err(error) => return Ok(unreadable(error.to_string())),
+        };
+        let revision = delivery.batch.plan;
+        let plan = match self.plan(revision) {
+            Ok(Some(plan)) => plan,
+            Ok(None) => return Ok(unreadable(format!("its plan {revision} is lost"))),
+            Err(StoreError::Damaged { .. }) => {
+                return Ok(unreadable(format!("its plan {revision} is damaged")));
+            }
+            Err(error) => return Err(error),
         };
         let placing = entry.placing.unwrap_or_else(|| Placing::alone(&delivery, received_at));
         let dropped_rounds = delivery.batch.dropped_rounds;
-        Ok(Read { dropped_rounds, unfolded: Some(unfold(&delivery, &placing, &plan)), ..unreadable })
+        let unfolded = Some(unfold(&delivery, &placing, &plan));
+        Ok(Read { position, received_at, dropped_rounds, unfolded, fault: None })
     }
 
     fn plan(&mut self, revision: PlanRevision) -> Result<Option<Arc<Contents>>, StoreError> {

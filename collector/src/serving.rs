@@ -19,7 +19,7 @@ use crate::{
     plans::Plans,
     reader::Reader,
     station::Station,
-    store::{JOURNAL_FILE, STATE_FILE, readers::Readers},
+    store::{JOURNAL_FILE, STATE_FILE, inventories::TakenOver, readers::Readers},
 };
 
 /// How long requests that are under way may go on after the stop.
@@ -35,9 +35,13 @@ pub(crate) async fn run(
         collector;
     let journal = Readers::new(folder.file(JOURNAL_FILE), config.limits.reads);
     writer.begin().await.map_err(|_| Error::Journal)?;
+    let following = shelf.follow();
     let judge = {
         let (journal, inventory, metrics) = (journal.clone(), shelf.current(), Arc::clone(&metrics));
         let (days, now) = (config.journal_days, clock.now());
+        let position = *writer.committed().borrow();
+        let taken = TakenOver { inventory: Arc::clone(&inventory), position, since: now };
+        writer.keep_inventory(taken).await.map_err(|_| Error::Journal)?;
         let opening =
             tokio::task::spawn_blocking(move || Judge::open(journal, state, inventory, days, metrics, now));
         opening.await.map_err(|_| Error::Judge)??
@@ -65,8 +69,16 @@ pub(crate) async fn run(
     });
 
     let mut watching = Ending::spawn(|end| shelf.clone().watch(Arc::clone(&metrics), end));
+    let judging_writer = writer.clone();
     let mut judging = Ending::spawn(|end| {
-        judging::run(judge, clock, shelf.follow(), shown, (sink.clone(), Arc::clone(&metrics)), end)
+        judging::run(
+            judge,
+            clock,
+            (judging_writer, following),
+            shown,
+            (sink.clone(), Arc::clone(&metrics)),
+            end,
+        )
     });
     let mut carrying = sink.map(|sink| {
         let reader = Reader::new(journal, Arc::clone(&metrics));

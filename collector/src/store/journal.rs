@@ -18,10 +18,6 @@ use crate::placing::{Placing, Readings, Trust};
 /// The number of an entry, counted from 1.
 pub(crate) type Position = i64;
 
-/// How much later than the range that is asked for a batch may end and still be found: far longer than any report
-/// interval.
-const LONGEST_BATCH_MS: i64 = 6 * 3_600_000;
-
 /// A delivery on its way into the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Filing {
@@ -160,16 +156,41 @@ pub(crate) fn between(
     (from, to): (Timestamp, Timestamp),
     mut take: impl FnMut(Entry) -> bool,
 ) -> Result<(), StoreError> {
-    let mut query = conn.prepare_cached(
-        "SELECT position, received_at, bytes, trusted, zero_at, boot_at FROM deliveries JOIN agents ON agents.id = agent
-         WHERE vantage = ?1 AND last_at >= ?2 AND last_at < ?3 + ?4 AND first_at < ?3 ORDER BY last_at",
-    )?;
-    let bounds = params![agent.to_string(), from.as_millis(), to.as_millis(), LONGEST_BATCH_MS];
-    let mut rows = query.query(bounds)?;
-    while let Some(row) = rows.next()? {
-        if !take(entry(row)?) {
-            break;
+    let usual = "SELECT position, received_at, bytes, trusted, zero_at, boot_at FROM deliveries
+         JOIN agents ON agents.id = agent
+         WHERE vantage = ?1 AND last_at >= ?2 AND last_at < ?3 + 21600000 AND first_at < ?3 ORDER BY last_at";
+    // Batches that are so long that they end far behind the span; an index knows them.
+    let long = "SELECT position, received_at, bytes, trusted, zero_at, boot_at FROM deliveries
+         JOIN agents ON agents.id = agent
+         WHERE vantage = ?1 AND last_at - first_at >= 21600000 AND last_at >= ?2
+           AND last_at >= ?3 + 21600000 AND first_at < ?3 ORDER BY last_at";
+    for query in [usual, long] {
+        let mut query = conn.prepare_cached(query)?;
+        let mut rows = query.query(params![agent.to_string(), from.as_millis(), to.as_millis()])?;
+        while let Some(row) = rows.next()? {
+            if !take(entry(row)?) {
+                return Ok(());
+            }
         }
+    }
+    Ok(())
+}
+
+/// The entries of one agent that were received in [from, to), each given to `take`.
+pub(crate) fn received(
+    conn: &Connection,
+    agent: &Vantage,
+    (from, to): (Timestamp, Timestamp),
+    mut take: impl FnMut(Entry),
+) -> Result<(), StoreError> {
+    let mut query = conn.prepare_cached(
+        "SELECT position, received_at, bytes, trusted, zero_at, boot_at
+         FROM deliveries INDEXED BY deliveries_received
+         WHERE received_at >= ?2 AND received_at < ?3 AND agent = (SELECT id FROM agents WHERE vantage = ?1)",
+    )?;
+    let mut rows = query.query(params![agent.to_string(), from.as_millis(), to.as_millis()])?;
+    while let Some(row) = rows.next()? {
+        take(entry(row)?);
     }
     Ok(())
 }

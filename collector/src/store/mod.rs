@@ -45,7 +45,12 @@ const BUSY: Duration = Duration::from_secs(5);
 pub enum StoreError {
     /// SQLite refuses.
     #[error("the store refuses; is the disk full or the data folder damaged?")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
+    /// The file is damaged.
+    #[error(
+        "the database is damaged; stop kentongan, copy the data folder, and mend a journal with `sqlite3 journal.db .recover | sqlite3 mended.db` (state.db can be removed: it is made again)"
+    )]
+    Corrupt(#[source] rusqlite::Error),
     /// The file comes from a later version.
     #[error(
         "{file} was written by a newer kentongan (its format is {found}, this one knows {known}); use that one"
@@ -64,9 +69,22 @@ pub enum StoreError {
         /// What it is.
         what: &'static str,
     },
+    /// It is not known what the journal was judged by.
+    #[error("the journal names no inventory that it was judged by; run a collector on it once")]
+    Unrecorded,
     /// The store has been closed.
     #[error("the store has been closed")]
     Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match error.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => StoreError::Corrupt(error),
+            _ => StoreError::Sqlite(error),
+        }
+    }
 }
 
 /// Opens a file of the store and takes the steps that it lacks, each in a transaction of its own.

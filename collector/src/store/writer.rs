@@ -30,7 +30,7 @@ use super::{
     runs::{self, Run},
     windows::{self, Ordered, Wanted, WindowId},
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, proof::keep_digests};
 
 /// Jobs that share a transaction at most.
 const GROUP: usize = 512;
@@ -38,6 +38,8 @@ const GROUP: usize = 512;
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// Entries that one sweep of the retention drops at most, so that deliveries never wait long for it.
 const SWEEP: usize = 2_000;
+/// Digests of complete runs of entries that one sweep makes at most.
+const RUNS: usize = 4;
 
 /// Something to write.
 enum Job {
@@ -244,10 +246,12 @@ impl Desk {
         }
         let due = self.swept.is_none_or(|swept| now.since(swept) >= Duration::from_secs(60));
         let (mut dropped, mut runs_dropped, mut boots_dropped, mut inventories_dropped) = (0, 0, 0, 0);
+        let mut digests = 0;
         if due {
             let before = now - self.keep;
             runs_dropped = runs::forget(&tx, before, SWEEP)?;
             boots_dropped = boots::forget(&tx, before)?;
+            digests = keep_digests(&tx, RUNS)?;
             dropped = journal::forget(&tx, before, SWEEP)?;
             if dropped > 0 {
                 plans::forget(&tx, before)?;
@@ -264,7 +268,7 @@ impl Desk {
         }
         if due {
             // A sweep that took all it may goes on with the next group.
-            self.swept = (dropped < SWEEP).then_some(now);
+            self.swept = (dropped < SWEEP && digests < RUNS).then_some(now);
             self.metrics.journal_dropped.inc_by(dropped as u64);
             self.metrics.runs_dropped.inc_by(runs_dropped as u64);
             self.metrics.inventories_dropped.inc_by(inventories_dropped as u64);
