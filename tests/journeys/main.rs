@@ -6,3 +6,6 @@ mod lab;
 mod newcomer;
 mod nothing_lost;
 mod outage;
+mod power;
+mod told;
+mod uplink;

@@ -4,12 +4,7 @@
 //!   noc ── kec-kutoarjo (agent, snmpd) ── three desa and a hotspot
 //! ```
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    thread,
-    time::Duration,
-};
+use std::{net::SocketAddr, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use kentongan_lab::{
@@ -18,10 +13,12 @@ use kentongan_lab::{
     peers::{Influx, snmpd},
     product::Office,
     wait,
-    webhook::{Message, Webhook},
+    webhook::Webhook,
 };
 use kentongan_model::time::{Clock, SystemClock, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::told::{States, Told, states};
 
 /// No step takes longer, or something is broken.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -29,8 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const QUIET: Duration = Duration::from_secs(25);
 const DATABASE: &str = "kentongan";
 
-/// The state of each site, by id.
-type States = BTreeMap<String, String>;
 /// Someone who can be asked for them.
 type Teller = fn(&Watched) -> Result<States>;
 
@@ -120,40 +115,6 @@ impl Watched {
         let messages = self.webhook.messages();
         ensure!(messages.len() == n, "message {n} was to be the last so far: {messages:#?}");
         Told::read(&messages[n - 1])
-    }
-}
-
-fn states(listing: &Value) -> Result<States> {
-    let sites = listing["sites"].as_array().context("a list of sites")?;
-    let word = |site: &Value, key: &str| site[key].as_str().map(str::to_owned).context("an id and a state");
-    sites.iter().map(|site| Ok((word(site, "id")?, word(site, "state")?))).collect()
-}
-
-/// What a message says, as far as the journey asks.
-#[derive(Debug, PartialEq, Eq)]
-struct Told {
-    says: String,
-    incident: i64,
-    root: String,
-    affected: BTreeSet<String>,
-}
-
-impl Told {
-    fn read(message: &Message) -> Result<Told> {
-        let body = message.json()?;
-        let incident = &body["incident"];
-        let id = |site: &Value| site["id"].as_str().map(str::to_owned).context("a site's id");
-        Ok(Told {
-            says: body["type"].as_str().context("a type")?.to_owned(),
-            incident: incident["id"].as_i64().context("an incident's id")?,
-            root: id(&incident["root"])?,
-            affected: incident["affected"]
-                .as_array()
-                .context("affected sites")?
-                .iter()
-                .map(id)
-                .collect::<Result<_>>()?,
-        })
     }
 }
 

@@ -55,7 +55,22 @@ pub struct Leaf {
     pub router: Namespace,
     /// The fibre from the kecamatan.
     pub link: Link,
+    /// What its router can tell of itself. The inventory says so.
+    pub router_tells: RouterTells,
     region: &'static str,
+    near: Ipv4Addr,
+}
+
+/// What a village's router can tell of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RouterTells {
+    /// It answers pings.
+    #[default]
+    Echoes,
+    /// It answers SNMP, too: whoever probes it reads when it booted.
+    Snmp,
+    /// An agent runs on it.
+    Agent,
 }
 
 /// The district.
@@ -130,6 +145,16 @@ community = {{ env = "{}" }}
         );
         for leaf in &self.leaves {
             let kind = if leaf.id == HOTSPOT { "hotspot" } else { "desa" };
+            let equipment = match leaf.router_tells {
+                RouterTells::Echoes => format!("address = \"{}\"", leaf.address),
+                RouterTells::Agent => format!("address = \"{}\"\nagent = true", leaf.address),
+                RouterTells::Snmp => {
+                    format!(
+                        "[[site.target]]\nid = \"router\"\naddress = \"{}\"\nsnmp = \"routers\"",
+                        leaf.address
+                    )
+                }
+            };
             let _ = write!(
                 text,
                 r#"
@@ -139,10 +164,9 @@ name = "{id}"
 kind = "{kind}"
 region = "{}"
 upstream = ["{KECAMATAN}"]
-address = "{}"
+{equipment}
 "#,
                 leaf.region,
-                leaf.address,
                 id = leaf.id,
             );
         }
@@ -160,6 +184,24 @@ impl Leaf {
         kecamatan.address(&port, near, 30)?;
         router.address("uplink", address, 30)?;
         router.route("default", near)?;
-        Ok(Leaf { id, address, router, link, region })
+        Ok(Leaf { id, address, router, link, router_tells: RouterTells::default(), region, near })
+    }
+
+    /// Its router loses power: nothing answers there any more, and the kecamatan's port towards it goes dark. What ran
+    /// on it is its owner's to kill.
+    ///
+    /// # Errors
+    /// When `ip` refuses.
+    pub fn lose_power(&self) -> Result<()> {
+        self.router.shut("uplink")
+    }
+
+    /// Its router boots. What runs on it is its owner's to start.
+    ///
+    /// # Errors
+    /// When `ip` refuses.
+    pub fn boot(&self) -> Result<()> {
+        self.router.open("uplink")?;
+        self.router.route("default", self.near)
     }
 }

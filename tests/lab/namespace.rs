@@ -153,6 +153,22 @@ impl Namespace {
         self.ip(&format!("route add {destination} via {via}"))
     }
 
+    /// Takes an interface down; the one at the other end goes dark. Routes through it are gone.
+    ///
+    /// # Errors
+    /// When `ip` refuses.
+    pub fn shut(&self, interface: &str) -> Result<()> {
+        self.ip(&format!("link set dev {interface} down"))
+    }
+
+    /// Takes an interface up again.
+    ///
+    /// # Errors
+    /// When `ip` refuses.
+    pub fn open(&self, interface: &str) -> Result<()> {
+        self.ip(&format!("link set dev {interface} up"))
+    }
+
     /// Lets it pass packets on.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! Kentongan as the ICT office runs it: the binaries of this build, a folder with inventory and settings at the NOC,
 //! and the agent on the kecamatan's router, installed as `kentongan agent add` says.
 
-use std::{net::SocketAddr, path::PathBuf, process::Command};
+use std::{net::SocketAddr, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use kentongan_model::time::{Clock, SystemClock};
 use serde_json::Value;
 
 use crate::{Namespace, Process, district::COMMUNITY};
@@ -120,6 +121,7 @@ pub struct FieldAgent {
     router: Namespace,
     name: String,
     config: PathBuf,
+    memory: PathBuf,
 }
 
 impl FieldAgent {
@@ -134,7 +136,7 @@ impl FieldAgent {
         let folders = format!("state_dir = {flash:?}\nmemory_dir = {memory:?}\n");
         let text = own.map(|line| format!("{line}\n")).collect::<String>() + &folders;
         let config = lab.write(&format!("{name}.toml"), &text)?;
-        Ok(FieldAgent { router: router.clone(), name, config })
+        Ok(FieldAgent { router: router.clone(), name, config, memory })
     }
 
     /// Starts it.
@@ -144,6 +146,41 @@ impl FieldAgent {
     pub fn start(&self) -> Result<Process> {
         self.router.start(&self.name, binary("kentongan-agent")?, |command| {
             command.arg("--config").arg(&self.config);
+        })
+    }
+
+    /// The power of its router goes: it ends at once, and what its router held in memory is lost.
+    ///
+    /// # Errors
+    /// When it cannot be ended.
+    pub fn lose_power(&self, running: Process) -> Result<()> {
+        running.kill()?;
+        std::fs::remove_dir_all(&self.memory)?;
+        Ok(std::fs::create_dir(&self.memory)?)
+    }
+
+    /// Starts it on a router that has booted `ago`: with another boot id, and a time since boot that counts from then.
+    /// The kernel lends it both, as a time namespace and a file that lies over its own.
+    ///
+    /// # Errors
+    /// When it cannot start, or this machine itself has not run that long.
+    pub fn start_booted(&self, ago: Duration) -> Result<Process> {
+        const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+        let (binary, clock) = (binary("kentongan-agent")?, SystemClock::new());
+        let running = clock.since_boot();
+        let back = running.checked_sub(ago).with_context(|| {
+            format!("this machine booted {running:?} ago, too late to lend a boot {ago:?} ago")
+        })?;
+        // Of two boots no two are at the same moment: so the moment names one.
+        let (low, high) = (clock.now().as_millis() & 0xffff_ffff, clock.now().as_millis() >> 32);
+        let boot_id = format!("{low:08x}-{high:04x}-4000-8000-000000000000\n");
+        let boot_id = self.router.lab().write(&format!("{}-boot-id", self.name), &boot_id)?;
+        self.router.start(&self.name, "unshare", |command| {
+            command.args(["--mount", "--time", "--fork", "--kill-child"]);
+            command.arg(format!("--boottime=-{}", back.as_secs()));
+            command.args(["sh", "-c", "mount --bind \"$0\" \"$1\" && shift && exec \"$@\""]);
+            command.arg(boot_id).arg(BOOT_ID);
+            command.arg(binary).arg("--config").arg(&self.config);
         })
     }
 }
