@@ -3,7 +3,11 @@
 //! The rule it guards: events are the difference between what is stored and what is judged, and are stored in the same
 //! transaction. So a crash loses none and doubles none, in whatever order deliveries come.
 
+mod amending;
+mod flaps;
 mod incidents;
+mod pairing;
+mod reasons;
 mod timelines;
 
 use std::collections::BTreeMap;
@@ -18,12 +22,19 @@ use kentongan_model::{
 use kentongan_timeline::{CauseEvidence, Interval, Judgement};
 use serde::{Deserialize, Serialize};
 
+use self::flaps::Flaps;
+pub(crate) use self::reasons::Reasons;
+
 /// How far the feed has told of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Telling {
-    /// Not at all.
+    /// Not at all: its record is not yet whole.
     NotYet,
+    /// Not at all, though the record is whole: it lies wholly under maintenance or outside the service hours.
+    Held,
+    /// Not at all, and it never will be: late data cut it out of another that had been told.
+    AsPart,
     /// That it began.
     Opened,
     /// That it is over.
@@ -64,8 +75,12 @@ pub(crate) struct Changes {
     pub(crate) incidents: Vec<Kept>,
     /// Incidents that never were, and that nobody was told of.
     pub(crate) withdrawn: Vec<i64>,
+    /// Sites that flap from now on, since when; none: no longer.
+    pub(crate) flaps: Vec<(SiteId, Option<Timestamp>)>,
     /// What the feed tells, in order.
     pub(crate) events: Vec<EventKind>,
+    /// When the mere passing of time changes something. Nothing that is written.
+    pub(crate) due: Option<Timestamp>,
 }
 
 impl Changes {
@@ -74,6 +89,7 @@ impl Changes {
         self.rewrites.is_empty()
             && self.incidents.is_empty()
             && self.withdrawn.is_empty()
+            && self.flaps.is_empty()
             && self.events.is_empty()
     }
 }
@@ -87,16 +103,33 @@ pub(crate) struct Ledger {
     pub(crate) incidents: BTreeMap<i64, Kept>,
     /// The number of the next incident.
     pub(crate) next_incident: i64,
+    /// Sites that were told as flapping, since when.
+    pub(crate) flaps: BTreeMap<SiteId, Timestamp>,
+    /// The moment of the last judgement that is written.
+    pub(crate) as_of: Option<Timestamp>,
+    /// When the mere passing of time changes something.
+    pub(crate) due: Option<Timestamp>,
 }
 
 impl Ledger {
-    /// What has to be written so that the store agrees with `judgement`.
-    pub(crate) fn compare(&self, judgement: &Judgement, network: &Network) -> Changes {
+    /// What has to be written so that the store agrees with `judgement`; `reasons` is what arrived since the last one.
+    pub(crate) fn compare(&self, judgement: &Judgement, network: &Network, reasons: &Reasons) -> Changes {
         let mut changes = Changes::default();
         let sites: BTreeMap<&SiteId, &Site> = network.sites.iter().map(|site| (&site.id, site)).collect();
         timelines::compare(self, judgement, &sites, &mut changes);
-        incidents::compare(self, judgement, &sites, &mut changes);
+        let flaps = Flaps::of(self, judgement, network, &sites);
+        incidents::compare(self, judgement, (network, &sites), (reasons, flaps), &mut changes);
         changes
+    }
+
+    /// The same as at the last judgement was judged at `now`.
+    pub(crate) fn later(&mut self, now: Timestamp) {
+        self.as_of = Some(now);
+    }
+
+    /// Whether the judgement has to be compared again though nothing happened but that time has passed.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.due.is_some_and(|due| due <= now)
     }
 
     /// The changes are written: the ledger says what the store says. What ended before `judgement` begins is final.
@@ -110,6 +143,13 @@ impl Ledger {
         for id in &changes.withdrawn {
             self.incidents.remove(id);
         }
+        for (site, since) in &changes.flaps {
+            match since {
+                Some(since) => self.flaps.insert(site.clone(), *since),
+                None => self.flaps.remove(site),
+            };
+        }
+        (self.as_of, self.due) = (Some(judgement.until), changes.due);
         self.incidents.retain(|_, kept| kept.record.ended_at.is_none_or(|ended| ended >= judgement.from));
     }
 }
@@ -129,3 +169,6 @@ fn named(sites: &BTreeMap<&SiteId, &Site>, id: &SiteId) -> Option<SiteRef> {
 pub(crate) fn current(timeline: &[Interval]) -> State {
     timeline.last().map_or(State::Unknown, |interval| interval.state)
 }
+
+#[cfg(test)]
+mod tests;

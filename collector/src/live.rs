@@ -25,7 +25,7 @@ use crate::{
     board::Board,
     inventory::Inventory,
     latest::{self, Latest},
-    ledger::Ledger,
+    ledger::{Ledger, Reasons},
     metrics::Metrics,
     reader::{Read, Reader},
     store::{
@@ -52,6 +52,7 @@ pub(crate) struct Judge {
     run: Run,
     ledger: Option<Ledger>,
     /// What came since the last judgement that can have changed the past.
+    reasons: Reasons,
     judged: Option<(u64, Board)>,
     /// Up to when the store is judged. What the course passes before that, after a restart, is in it already.
     stored: Timestamp,
@@ -100,6 +101,7 @@ impl Judge {
             course,
             run,
             ledger: None,
+            reasons: Reasons::default(),
             judged: None,
             stored: stored.map_or(Timestamp::MIN, |judged| judged.as_of),
             last_event: state::last_event(&state)?,
@@ -131,15 +133,23 @@ impl Judge {
 
     /// Reads on in the journal; says whether there may be more.
     pub(crate) fn read_on(&mut self) -> Result<bool, StoreError> {
-        let latest = &self.latest;
-        let halt = self.course.read_on(Position::MAX, |entry, network| show(latest, network, entry))?;
+        let (latest, reasons) = (&self.latest, &mut self.reasons);
+        let halt = self.course.read_on(Position::MAX, |entry, network| {
+            if let Some(delivery) = &entry.unfolded {
+                reasons.delivered(entry.received_at, delivery, network);
+            }
+            show(latest, network, entry);
+        })?;
         match halt {
             Halt::End => return Ok(false),
             Halt::Chunk => {}
             Halt::Judge(at) => self.judge_on_the_way(at)?,
             Halt::Inventory(since) => {
                 self.judge_on_the_way(since)?;
+                let before = Arc::clone(&self.course.inventory);
                 self.course.change_inventory()?;
+                let now = &self.course.inventory;
+                self.reasons.inventory(&before.network, &now.network, before.text != now.text);
                 self.judged = None;
                 self.change_latest(Latest::change_inventory);
             }
@@ -160,7 +170,10 @@ impl Judge {
         let judgement = self.course.live.judge(now); // Known already: this only borrows it.
         if let Some((judged, board)) = &mut self.judged
             && *judged == revision
+            && let Some(ledger) = self.ledger.as_mut().filter(|ledger| !ledger.is_due(judgement.until))
         {
+            ledger.later(judgement.until);
+            self.reasons = Reasons::default();
             *board = board.later(judgement.until, position);
             return Ok(board.clone());
         }
@@ -168,7 +181,7 @@ impl Judge {
             Some(ledger) => ledger,
             None => state::ledger(&self.state, judgement.from, judgement.until)?,
         };
-        let changes = ledger.compare(judgement, &self.course.inventory.network);
+        let changes = ledger.compare(judgement, &self.course.inventory.network, &self.reasons);
         let inventory = self.course.inventory.digest.clone();
         let judged = Judged { position, as_of: judgement.until, inventory };
         if !changes.is_empty() {
@@ -182,6 +195,7 @@ impl Judge {
             self.last_event = state::last_event(&self.state)?;
         }
         ledger.written(judgement, &changes);
+        self.reasons = Reasons::default();
         let board = Board::of(judgement, position, Arc::clone(&self.course.inventory));
         self.stored = self.stored.max(judgement.until);
         self.ledger = Some(ledger);

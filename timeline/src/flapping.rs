@@ -29,6 +29,10 @@ pub struct Flapping {
     pub from: Timestamp,
     /// The change that was one too many: from here on it is told as flapping.
     pub told_at: Timestamp,
+    /// The last of its changes so far.
+    pub last: Timestamp,
+    /// How many changes it had so far.
+    pub changes: usize,
     /// When it had been stable long enough; none when it has not yet, by the end of the timeline.
     pub stable_at: Option<Timestamp>,
 }
@@ -47,10 +51,13 @@ pub fn flapping(timeline: &[Interval], rule: FlapRule) -> Vec<Flapping> {
     let found = bursts.filter_map(|burst| {
         let mut runs = burst.windows(rule.count + 1);
         let run = runs.find(|run| run[rule.count].millis_since(run[0]) <= rule.window_ms)?;
-        let stable = plus(*burst.last()?, rule.window_ms);
+        let last = *burst.last()?;
+        let stable = plus(last, rule.window_ms);
         Some(Flapping {
             from: run[0],
             told_at: run[rule.count],
+            last,
+            changes: burst.len(),
             stable_at: (stable <= end).then_some(stable),
         })
     });
@@ -81,7 +88,9 @@ mod tests {
         let rule = FlapRule::default();
         assert_eq!(flapping(&timeline(&[0, 10, 12, 14, 16, 18, 20], 90), rule), [], "six changes");
         let seen = flapping(&timeline(&[0, 10, 12, 14, 16, 18, 20, 22, 30], 90), rule);
-        assert_eq!(seen, [Flapping { from: at(600), told_at: at(1320), stable_at: Some(at(3600)) }]);
+        let burst =
+            Flapping { from: at(600), told_at: at(1320), last: at(1800), changes: 8, stable_at: None };
+        assert_eq!(seen, [Flapping { stable_at: Some(at(3600)), ..burst }]);
         let open = flapping(&timeline(&[0, 10, 12, 14, 16, 18, 20, 22], 40), rule);
         assert_eq!(open[0].stable_at, None);
         assert_eq!(flapping(&timeline(&[0, 10, 20, 30, 40, 50, 60, 70], 200), rule), [], "too slow");

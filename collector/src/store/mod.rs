@@ -7,6 +7,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod boots;
+pub(crate) mod flaps;
 pub(crate) mod folder;
 pub(crate) mod inventories;
 pub(crate) mod journal;
@@ -35,7 +36,8 @@ pub(crate) const JOURNAL_STEPS: &[&str] = &[
     include_str!("windows.sql"),
 ];
 /// How the state came to its present shape.
-pub(crate) const STATE_STEPS: &[&str] = &[include_str!("state.sql"), include_str!("judged.sql")];
+pub(crate) const STATE_STEPS: &[&str] =
+    &[include_str!("state.sql"), include_str!("judged.sql"), include_str!("flaps.sql")];
 
 /// How long a connection waits for another process (`kentongan agent add`) that writes.
 const BUSY: Duration = Duration::from_secs(5);

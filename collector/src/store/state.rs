@@ -11,7 +11,7 @@ use kentongan_model::{
 use kentongan_timeline::Interval;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, journal::Position, judged, judged::Judged, runs::Run};
+use super::{StoreError, flaps, journal::Position, judged, judged::Judged, runs::Run};
 use crate::ledger::{Changes, Kept, Ledger};
 
 /// Writes `changes` at `now`, and how far they are judged.
@@ -23,6 +23,7 @@ pub(crate) fn write(
 ) -> Result<(), StoreError> {
     let tx = conn.transaction()?;
     judged::note(&tx, judged)?;
+    flaps::note(&tx, &changes.flaps)?;
     for rewrite in &changes.rewrites {
         let (site, cut) = (rewrite.site.as_str(), rewrite.cut.as_millis());
         tx.prepare_cached("DELETE FROM intervals WHERE site = ?1 AND from_ms >= ?2")?
@@ -74,6 +75,8 @@ pub(crate) fn write(
 /// What the store says, as far as a judgement that begins at `from` may change it.
 pub(crate) fn ledger(conn: &Connection, from: Timestamp, now: Timestamp) -> Result<Ledger, StoreError> {
     let mut ledger = Ledger { next_incident: last_number(conn, "incidents")? + 1, ..Ledger::default() };
+    ledger.flaps = flaps::all(conn)?;
+    ledger.as_of = judged::last(conn)?.map(|judged| judged.as_of);
     for (site, interval) in intervals(conn, None, (from, Timestamp::MAX), now)? {
         ledger.timelines.entry(site).or_default().push(interval);
     }
