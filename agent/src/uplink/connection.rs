@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
     rustls::{
-        ClientConfig, RootCertStore,
+        self, CertificateError, ClientConfig, RootCertStore,
         crypto::ring,
         pki_types::{CertificateDer, ServerName, pem::PemObject},
     },
@@ -58,6 +58,17 @@ pub enum CallError {
         /// Host and port.
         address: String,
         /// What the system says.
+        source: io::Error,
+    },
+    /// By this router's clock its certificate is not valid.
+    #[error(
+        "the certificate of the collector at {address} is not valid at the time that this router's clock tells; \
+         is the clock set? the router needs NTP, or the certificate has run out"
+    )]
+    Certificate {
+        /// Host and port.
+        address: String,
+        /// What the system says: both times.
         source: io::Error,
     },
     /// It did not answer in time.
@@ -175,7 +186,14 @@ impl Connection {
         match &self.tls {
             None => Self::handshake(TokioIo::new(stream)).await,
             Some((connector, name)) => {
-                let stream = connector.connect(name.clone(), stream).await.map_err(failed)?;
+                let address = || self.address();
+                let connected = connector.connect(name.clone(), stream).await;
+                let stream = connected.map_err(|source| match source {
+                    source if is_of_another_time(&source) => {
+                        CallError::Certificate { address: address(), source }
+                    }
+                    source => failed(source),
+                })?;
                 Self::handshake(TokioIo::new(stream)).await
             }
         }
@@ -198,6 +216,20 @@ impl Connection {
     fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
+}
+
+/// Whether a certificate is refused for its time alone: a router that has just started may believe that it is 1970.
+fn is_of_another_time(error: &io::Error) -> bool {
+    let told = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(
+        told,
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+                | CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+        ))
+    )
 }
 
 async fn read(response: hyper::Response<Incoming>, limit: usize) -> Result<Answer, CallError> {
@@ -225,4 +257,26 @@ fn tls_config(ca_file: Option<&PathBuf>) -> Result<ClientConfig, AddressError> {
         .with_safe_default_protocol_versions()
         .map_err(|error| AddressError::CaFile { path: PathBuf::new(), reason: error.to_string() })?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio_rustls::rustls::pki_types::UnixTime;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_refused_for_its_time_alone_is_told_from_one_that_is_not_trusted() {
+        let refused =
+            |why| io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(why));
+        let second = |s| UnixTime::since_unix_epoch(Duration::from_secs(s));
+        let early =
+            CertificateError::NotValidYetContext { time: second(77), not_before: second(1_790_000_000) };
+        assert!(is_of_another_time(&refused(early)));
+        assert!(is_of_another_time(&refused(CertificateError::Expired)));
+        assert!(!is_of_another_time(&refused(CertificateError::UnknownIssuer)));
+        assert!(!is_of_another_time(&io::Error::other("no route")));
+    }
 }
