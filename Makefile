@@ -5,8 +5,10 @@ CARGO ?= cargo
 KENTONGAN := target/release/kentongan
 # Extra words for the program, for example: make up ARGS="--listen 0.0.0.0:8080"
 ARGS ?=
+# How long a door is fuzzed.
+SECONDS ?= 60
 
-.PHONY: help build up status check cut mend test lint peers bench clean
+.PHONY: help build up status report verify check cut mend test fuzz lint peers bench clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,6 +21,12 @@ up: build ## watch the network of hotspots.toml: collector, alerter and the core
 
 status: build ## show the network as a table
 	$(KENTONGAN) status $(ARGS)
+
+report: build ## write last month as laporan.pdf: make report ARGS="--month 2026-10 --by kecamatan"
+	$(KENTONGAN) report -o laporan.pdf $(ARGS)
+
+verify: build ## hold what is shown against a replay of the journal
+	$(KENTONGAN) verify $(ARGS)
 
 check: build ## tell every fault of hotspots.toml
 	$(KENTONGAN) check hotspots.toml
@@ -37,6 +45,9 @@ test: peers ## install what the tests need, and run them all
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --locked --workspace --no-fail-fast; \
 	else $(CARGO) test --locked --workspace --no-fail-fast; fi
+
+fuzz: peers ## give each place where bytes come in a minute of bytes that nobody meant: make fuzz SECONDS=600
+	fuzz/run $(SECONDS)
 
 lint: ## formatting and clippy, as CI runs them
 	$(CARGO) fmt --all --check

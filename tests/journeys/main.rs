@@ -6,6 +6,7 @@ mod lab;
 mod newcomer;
 mod nothing_lost;
 mod outage;
+mod planned;
 mod power;
 mod told;
 mod uplink;
