@@ -1,6 +1,7 @@
 //! Journeys through the whole system, with real peers, in the lab's network namespaces. They wait more than they work:
 //! in one program they wait side by side.
 
+mod clocks;
 mod judge;
 mod lab;
 mod newcomer;

@@ -144,8 +144,17 @@ impl FieldAgent {
     /// # Errors
     /// When it cannot start.
     pub fn start(&self) -> Result<Process> {
+        self.start_with(|_| {})
+    }
+
+    /// Starts it in surroundings of its own: variables, for one.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub fn start_with(&self, with: impl FnOnce(&mut Command)) -> Result<Process> {
         self.router.start(&self.name, binary("kentongan-agent")?, |command| {
             command.arg("--config").arg(&self.config);
+            with(command);
         })
     }
 
