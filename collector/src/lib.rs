@@ -23,6 +23,7 @@ mod monthly;
 mod operator;
 mod placing;
 mod plans;
+mod press;
 mod problem;
 pub mod proof;
 mod reader;
@@ -38,19 +39,21 @@ use rusqlite::Connection;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use crate::operator::{OPERATOR_TOKEN_FILE, OperatorError};
 #[doc(hidden)]
 pub use crate::reader::read_entry;
+pub use crate::operator::{OPERATOR_TOKEN_FILE, OperatorError};
 pub use crate::{
     config::{Config, Limits},
     inventory::InventoryError,
-    monthly::{MonthlyError, monthly_report},
+    monthly::{Monthly, MonthlyError, monthly},
+    press::Print,
     store::{StoreError, folder::FolderError},
 };
 use crate::{
     influx::{InfluxConfig, InfluxError, Sink},
     inventory::Shelf,
     metrics::Metrics,
+    press::Press,
     operator::Operator,
     store::{
         JOURNAL_FILE, JOURNAL_STEPS, STATE_FILE, STATE_STEPS, agents,
@@ -106,6 +109,7 @@ pub struct Collector {
     writer_thread: JoinHandle<()>,
     state: Connection,
     sink: Option<Arc<Sink>>,
+    press: Press,
 }
 
 impl Collector {
@@ -140,6 +144,7 @@ impl Collector {
             writer_thread,
             state,
             sink: None,
+            press: Press::default(),
         })
     }
 
@@ -151,6 +156,13 @@ impl Collector {
         let sink = Sink::open(config, self.folder.path(), Arc::clone(&self.clock))?;
         self.sink = Some(Arc::new(sink));
         Ok(self)
+    }
+
+    /// Prints reports in every format, not as JSON alone.
+    #[must_use]
+    pub fn with_press(mut self, print: Arc<Print>) -> Collector {
+        self.press = Press(Some(print));
+        self
     }
 
     /// Lets an agent deliver. The token is shown here once and kept nowhere; one that the agent had before is void.

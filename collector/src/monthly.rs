@@ -4,25 +4,20 @@
 //! where they come from are of the same moment.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use kentongan_model::{
-    id::SiteId,
-    inventory::{Faults, Network},
-    state::State,
-    time::Timestamp,
-};
+use kentongan_model::{id::SiteId, inventory::Language, state::State, time::Timestamp};
 use kentongan_reports::{Fault, Known, Month, NoReport, Origin, Report, compose, tzdata};
 use kentongan_timeline::{By, Interval, Span};
 use rusqlite::{Connection, params};
 
 use crate::{
-    inventory::{Inventory, InventoryError},
+    inventory::Inventory,
+    proof,
     store::{
-        STATE_FILE, StoreError,
+        JOURNAL_FILE, STATE_FILE, StoreError, inventories,
         judged::{self, Judged},
         readers::Readers,
         state,
@@ -38,9 +33,6 @@ pub enum MonthlyError {
     /// There is no data folder.
     #[error("{0} holds no data of a collector; name its folder with --data")]
     NoData(PathBuf),
-    /// The inventory cannot be used.
-    #[error(transparent)]
-    Inventory(#[from] InventoryError),
     /// Nothing was ever judged.
     #[error("nothing has been judged yet; let the collector run until it shows states, then ask again")]
     NotJudged,
@@ -49,27 +41,53 @@ pub enum MonthlyError {
     NoReport(#[from] NoReport),
 }
 
+/// A month's report with the language that its network speaks.
+#[derive(Debug)]
+pub struct Monthly {
+    /// The report.
+    pub report: Report,
+    /// The language of the inventory.
+    pub language: Language,
+}
+
 /// The report of `month`, or of the last one that is over, from the data folder of a collector that runs or does not.
 ///
 /// # Errors
 /// When the folder holds nothing that can be read, and when nothing is known of that month.
-pub fn monthly_report(
-    data: &Path,
-    inventory: &Path,
-    month: Option<Month>,
-    by: By,
-) -> Result<Report, MonthlyError> {
-    let file = data.join(STATE_FILE);
-    if !file.is_file() {
+pub fn monthly(data: &Path, month: Option<Month>, by: By) -> Result<Monthly, MonthlyError> {
+    let (journal, state) = (data.join(JOURNAL_FILE), data.join(STATE_FILE));
+    if !journal.is_file() || !state.is_file() {
         return Err(MonthlyError::NoData(data.to_owned()));
     }
-    let text = std::fs::read_to_string(inventory)
-        .map_err(|source| InventoryError::Io { path: inventory.to_owned(), source })?;
-    let network = Network::parse(&text)
-        .map_err(|faults: Faults| InventoryError::Faults { path: inventory.to_owned(), faults })?;
-    let inventory = Inventory::new(network, text.into(), Arc::new([]), BTreeMap::new());
-    let stored = Readers::new(file, 1).ask_here(|conn| Ok(Stored::read(conn, &inventory, month)))??;
-    Ok(stored.report(&inventory, by, String::new())?)
+    from_store(&Readers::new(journal, 1), &Readers::new(state, 1), month, by)
+}
+
+/// The same from the files of the store.
+pub(crate) fn from_store(
+    journal: &Readers,
+    state: &Readers,
+    month: Option<Month>,
+    by: By,
+) -> Result<Monthly, MonthlyError> {
+    state.ask_here(|conn| {
+        // A transaction that only reads sees one moment, whatever is written meanwhile; it ends when it is dropped.
+        let look = conn.unchecked_transaction()?;
+        let Some(judged) = judged::last(&look)? else { return Ok(Err(MonthlyError::NotJudged)) };
+        let (inventory, digest) = journal
+            .ask_here(|conn| Ok((in_force(conn, &judged)?, proof::digest::of(conn, judged.position)?)))?;
+        let stored = Stored::read(&look, judged, &inventory, month)?;
+        let report = stored.report(&inventory, by, digest);
+        Ok(report
+            .map_err(MonthlyError::from)
+            .map(|report| Monthly { report, language: inventory.network.language }))
+    })?
+}
+
+/// The inventory that the state was judged by.
+fn in_force(journal: &Connection, judged: &Judged) -> Result<Inventory, StoreError> {
+    let known = inventories::list(journal)?;
+    let found = known.iter().rev().find(|known| known.digest == judged.inventory);
+    inventories::read(journal, found.ok_or(StoreError::Unrecorded)?.id)
 }
 
 /// What the state says of a month.
@@ -83,39 +101,27 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Reads what the state says of `month`, or of the last one that is over, in one look.
-    pub(crate) fn read(
-        conn: &Connection,
+    /// Reads what the state says of `month`, or of the last one that was over when it was judged.
+    fn read(
+        state: &Connection,
+        judged: Judged,
         inventory: &Inventory,
         month: Option<Month>,
-    ) -> Result<Stored, MonthlyError> {
-        // A transaction that only reads sees one moment, whatever is written meanwhile; it ends when it is dropped.
-        let look = conn.unchecked_transaction().map_err(StoreError::from)?;
-        let judged = judged::last(&look)?.ok_or(MonthlyError::NotJudged)?;
+    ) -> Result<Stored, StoreError> {
         let zone = &inventory.network.timezone;
         let month = month.unwrap_or_else(|| Month::last_whole(judged.as_of, zone));
         let period = month.period(zone);
-        let timelines = timelines(&look, period, judged.as_of)?;
+        let timelines = timelines(state, period, judged.as_of)?;
         let reach = timelines.values().flatten().fold(period, |reach, interval| {
             Span::new(reach.from.min(interval.from), reach.to.max(interval.to))
         });
-        let begins = if timelines.is_empty() { first(&look)? } else { Some(reach.from.min(judged.as_of)) };
-        let faults = faults(&look, reach, judged.as_of)?;
+        let begins = if timelines.is_empty() { first(state)? } else { Some(period.from) };
+        let faults = faults(state, reach, judged.as_of)?;
         Ok(Stored { judged, month, begins, timelines, faults })
     }
 
-    /// Where it comes from.
-    pub(crate) fn judged(&self) -> &Judged {
-        &self.judged
-    }
-
     /// The report, its journal's digest given.
-    pub(crate) fn report(
-        &self,
-        inventory: &Inventory,
-        by: By,
-        journal_digest: String,
-    ) -> Result<Report, NoReport> {
+    fn report(&self, inventory: &Inventory, by: By, journal_digest: String) -> Result<Report, NoReport> {
         let known = Known {
             network: &inventory.network,
             maintenance: inventory.all_maintenance(),

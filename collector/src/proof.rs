@@ -6,7 +6,7 @@
 
 mod archive;
 mod book;
-mod digest;
+pub(crate) mod digest;
 mod export;
 mod verify;
 

@@ -31,8 +31,19 @@ pub(crate) async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let Collector { config, clock, shelf, folder, operator, metrics, writer, writer_thread, state, sink } =
-        collector;
+    let Collector {
+        config,
+        clock,
+        shelf,
+        folder,
+        operator,
+        metrics,
+        writer,
+        writer_thread,
+        state,
+        sink,
+        press,
+    } = collector;
     let journal = Readers::new(folder.file(JOURNAL_FILE), config.limits.reads);
     writer.begin().await.map_err(|_| Error::Journal)?;
     let following = shelf.follow();
@@ -65,6 +76,7 @@ pub(crate) async fn run(
         long_polls: Semaphore::new(config.limits.long_polls),
         metrics: Arc::clone(&metrics),
         stop: stop.clone(),
+        press,
         config,
     });
 

@@ -17,6 +17,7 @@ use crate::{
     metrics::Metrics,
     operator::Operator,
     plans::Plans,
+    press::Press,
     problem::Problem,
     store::{readers::Readers, writer::Writer},
 };
@@ -39,6 +40,7 @@ pub(crate) struct Station {
     pub(crate) long_polls: Semaphore,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: CancellationToken,
+    pub(crate) press: Press,
 }
 
 impl Station {

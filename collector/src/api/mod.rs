@@ -9,6 +9,7 @@ mod maintenance;
 mod network;
 mod page;
 mod params;
+mod reports;
 mod series;
 mod site;
 mod sites;
@@ -51,6 +52,7 @@ pub(crate) fn router(station: &Arc<Station>) -> Router {
         .routes(routes!(uptime::uptime))
         .routes(routes!(maintenance::windows, maintenance::add))
         .routes(routes!(maintenance::remove))
+        .routes(routes!(reports::report))
         .routes(routes!(events::events))
         .routes(routes!(page::page))
         .routes(routes!(health::healthz))
@@ -74,6 +76,9 @@ async fn attend(State(station): State<Arc<Station>>, request: Request, next: Nex
     let mut limit = Duration::from_secs(station.config.limits.request_timeout_s.max(1));
     if request.uri().path() == events::PATH {
         limit += events::LONGEST_WAIT;
+    }
+    if request.uri().path().starts_with(reports::PATH) {
+        limit += reports::LONGEST_PRINT;
     }
     let response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
