@@ -4,8 +4,6 @@
 //! Rule guarded here: a core that sees nothing at all blames nobody. While it is blind every site is unknown; what it
 //! saw fall at most two intervals before, and what recovers at most two intervals after, is unknown too.
 
-use std::borrow::Cow;
-
 use kentongan_model::{state::State, time::Timestamp};
 
 use crate::{
@@ -48,7 +46,7 @@ pub(crate) fn blindness<'a>(references: impl Iterator<Item = &'a [Change]>) -> V
 }
 
 /// A piece of the core's evidence as blindness leaves it.
-pub(crate) fn blur<'a>(changes: Cow<'a, [Change]>, interval_ms: i64, blind: &[Span]) -> Cow<'a, [Change]> {
+pub(crate) fn blur(changes: Vec<Change>, interval_ms: i64, blind: &[Span]) -> Vec<Change> {
     let near = 2 * interval_ms;
     let mut veiled: Vec<Span> = Vec::new();
     for (fall, recovery) in falls(&changes) {
@@ -64,7 +62,7 @@ pub(crate) fn blur<'a>(changes: Cow<'a, [Change]>, interval_ms: i64, blind: &[Sp
             }
         }
     }
-    if veiled.is_empty() { changes } else { Cow::Owned(hide(&changes, &crate::span::joined(veiled), near)) }
+    if veiled.is_empty() { changes } else { hide(&changes, &crate::span::joined(veiled), near) }
 }
 
 /// Each fall, with the change that ends it.
@@ -161,7 +159,7 @@ mod tests {
             ("0=up 50=degraded 300=up", "0=up 50=degraded 300=up"),
         ];
         for (before, after) in table {
-            assert_eq!(shown(&blur(Cow::Owned(changes(before)), 10_000, &blind)), after, "{before}");
+            assert_eq!(shown(&blur(changes(before), 10_000, &blind)), after, "{before}");
         }
     }
 }

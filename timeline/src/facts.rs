@@ -4,8 +4,6 @@
 //! both end here, which is why they agree. Rule guarded here: blindness veils the evidence of the core before any site
 //! is judged.
 
-use std::borrow::Cow;
-
 use kentongan_model::time::Timestamp;
 
 use crate::{
@@ -17,15 +15,27 @@ use crate::{
 
 /// One piece of evidence: who saw what, and what it went through.
 #[derive(Debug, Clone)]
-pub(crate) struct Track<'a> {
+pub(crate) struct Track {
     pub(crate) vantage: Place,
     pub(crate) about: About,
     /// Whether it has been up in its life.
     pub(crate) proven: bool,
-    pub(crate) changes: Cow<'a, [Change]>,
+    pub(crate) changes: Vec<Change>,
 }
 
-impl Track<'_> {
+impl Track {
+    /// When the change of that moment was told, if there is one.
+    pub(crate) fn told_of(&self, moment: Timestamp) -> Option<Timestamp> {
+        let found = self.changes.binary_search_by_key(&moment, |change| change.at);
+        found.ok().map(|k| self.changes[k].told)
+    }
+
+    /// The sites that it matters to: the one it is about, and the one at the near end of what joins two places.
+    pub(crate) fn concerns(&self) -> impl Iterator<Item = usize> {
+        let near = self.between().and_then(|(vantage, _)| vantage.site());
+        self.about.site().into_iter().chain(near)
+    }
+
     /// The two different places that it joins; none for local evidence, for other targets than gateways and agents,
     /// and for references.
     pub(crate) fn between(&self) -> Option<(Place, Place)> {
@@ -49,7 +59,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) places: &'a Places,
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
-    pub(crate) tracks: Vec<Track<'a>>,
+    pub(crate) tracks: Vec<Track>,
     pub(crate) blind: Vec<Span>,
     /// The links of each site that were ever dark.
     pub(crate) dark: Vec<Vec<DarkLink>>,
@@ -60,13 +70,13 @@ impl<'a> Facts<'a> {
     pub(crate) fn gather(
         places: &'a Places,
         period: Span,
-        mut tracks: Vec<Track<'a>>,
+        mut tracks: Vec<Track>,
         dark: Vec<Vec<DarkLink>>,
     ) -> Self {
-        let seen_by_core = |track: &&Track<'_>| track.vantage == Place::CORE;
+        let seen_by_core = |track: &&Track| track.vantage == Place::CORE;
         let references =
             tracks.iter().filter(seen_by_core).filter(|track| matches!(track.about, About::Reference(_)));
-        let blind = blindness(references.map(|track| &*track.changes));
+        let blind = blindness(references.map(|track| track.changes.as_slice()));
         if !blind.is_empty() {
             for track in
                 tracks.iter_mut().filter(|track| track.vantage == Place::CORE && track.about.site().is_some())
@@ -76,6 +86,12 @@ impl<'a> Facts<'a> {
             }
         }
         Facts { places, from: period.from, until: period.to, tracks, blind, dark }
+    }
+
+    /// The period of a site: from the later of the beginning and its `since` on.
+    pub(crate) fn period(&self, site: usize) -> Span {
+        let since = self.places.sites[site].since;
+        Span::new(since.map_or(self.from, |since| since.max(self.from)), self.until)
     }
 
     /// When some link of a site was dark.

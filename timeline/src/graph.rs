@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use kentongan_model::time::Timestamp;
 
-use crate::{evidence::Change, places::Place};
+use crate::{evidence::Change, places::Place, span::Span};
 
 const NONE: u32 = u32::MAX;
 
@@ -19,21 +19,26 @@ pub(crate) struct Edge<'a> {
     pub(crate) changes: &'a [Change],
 }
 
-/// For each place, the moments at which it is connected (true) or cut off (false), in turn. None is connected before
-/// the first, but for the core, which is connected always and has no moments.
-pub(crate) fn connectivity(places: usize, edges: &[Edge<'_>]) -> Vec<Vec<(Timestamp, bool)>> {
+/// For each place, the moments of `window` at which it is connected (true) or cut off (false), in turn. None is connected
+/// before the first edge, but for the core, which is connected always and has no moments.
+pub(crate) fn connectivity(places: usize, edges: &[Edge<'_>], window: Span) -> Vec<Vec<(Timestamp, bool)>> {
     let mut tree = Tree::new(places);
     let mut moves = Vec::new();
     for edge in edges {
         let pair = tree.pair(edge.ends.0.index(), edge.ends.1.index());
-        let mut held = false;
-        for change in edge.changes {
+        let before = edge.changes.partition_point(|change| change.at < window.from);
+        let mut held = before.checked_sub(1).is_some_and(|last| edge.changes[last].state.serves());
+        if held {
+            tree.gain(pair);
+        }
+        for change in edge.changes[before..].iter().take_while(|change| change.at < window.to) {
             if change.state.serves() != held {
                 held = !held;
                 moves.push((change.at, !held, pair));
             }
         }
     }
+    tree.touched();
     // Within an instant what is gained comes before what is lost, so that a hand-over cuts nobody off.
     moves.sort_unstable();
     let mut toggles = vec![Vec::new(); places];
@@ -177,6 +182,8 @@ mod tests {
     use super::*;
     use crate::span::tests::at;
 
+    const ALWAYS: Span = Span::new(Timestamp::MIN, Timestamp::MAX);
+
     fn changes(moments: &[(i64, bool)]) -> Vec<Change> {
         let change = |(second, up): &(i64, bool)| Change {
             at: at(*second),
@@ -198,7 +205,7 @@ mod tests {
         let stories: Vec<_> = stories.into_iter().map(|(ends, moments)| (ends, changes(&moments))).collect();
         let edges: Vec<Edge<'_>> =
             stories.iter().map(|(ends, changes)| Edge { ends: *ends, changes }).collect();
-        let seen = connectivity(4, &edges);
+        let seen = connectivity(4, &edges, ALWAYS);
         assert_eq!(seen[a.index()], [(at(0), true), (at(60), false), (at(80), true)]);
         assert_eq!(seen[b.index()], [(at(0), true), (at(60), false)]);
         assert_eq!(seen[c.index()], [(at(10), true), (at(60), false), (at(80), true)]);
@@ -210,6 +217,6 @@ mod tests {
         let [core, a] = [Place::CORE, Place::of_site(0)];
         let (first, second) = (changes(&[(0, true), (9, false)]), changes(&[(9, true)]));
         let edges = [Edge { ends: (core, a), changes: &first }, Edge { ends: (a, core), changes: &second }];
-        assert_eq!(connectivity(2, &edges)[a.index()], [(at(0), true)]);
+        assert_eq!(connectivity(2, &edges, ALWAYS)[a.index()], [(at(0), true)]);
     }
 }

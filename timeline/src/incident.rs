@@ -4,7 +4,7 @@
 //! ends it and what lies between belongs to it; it is told once something above the root is known to be connected, and
 //! `group_wait` after it was confirmed at the latest.
 
-use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use kentongan_model::{
     id::SiteId,
@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cause::{Boots, CauseEvidence, DarkPort, cause},
-    facts::Facts,
+    facts::{Facts, Track},
     judge::{Stay, Verdicts},
-    places::{About, Place},
+    places::{About, Place, Spot},
+    rejudge::cut,
     settling::settled,
     span::{Span, covered, plus},
 };
@@ -55,62 +56,106 @@ pub struct Incident {
 pub(crate) trait Witness {
     /// A round that the agent of `site` measured within `outage`, whatever it probed.
     fn measured(&self, site: usize, outage: Span) -> Option<Timestamp>;
-    /// The first answered round of the track of that number after `moment`.
-    fn answered(&self, track: usize, moment: Timestamp) -> Option<Timestamp>;
+    /// The first answered rounds of these tracks behind the beginning of an incident (its root, where it began), as far as
+    /// they have one by then; when `one` will do, the first of all.
+    fn answers(
+        &self,
+        incident: (usize, Timestamp),
+        by: Timestamp,
+        tracks: &[usize],
+        one: bool,
+    ) -> Vec<(usize, Timestamp)>;
+    /// Whether any round of the track of that number behind `moment` was answered.
+    fn answered_since(&self, track: usize, moment: Timestamp) -> bool;
     /// What was told of a site's boots.
     fn boots(&self, site: usize) -> &Boots;
 }
 
-/// All incidents, sorted by beginning, then root. `timelines` are cut to the period of each site.
-pub(crate) fn incidents(
-    facts: &Facts<'_>,
-    verdicts: &Verdicts,
-    timelines: &[Vec<Stay>],
-    maintenance: &[Vec<Span>],
-    witness: &impl Witness,
-) -> Vec<Incident> {
-    let mut blamed: Vec<Vec<(usize, Span)>> = vec![Vec::new(); timelines.len()];
-    for (site, stay) in
-        timelines.iter().enumerate().flat_map(|(site, stays)| stays.iter().map(move |stay| (site, stay)))
-    {
-        for root in &stay.roots {
-            blamed[*root as usize].push((site, Span::new(stay.from, stay.to)));
+/// What incidents are read off: facts, verdicts and witnesses, and who stands where for good.
+pub(crate) struct Reading<'a, W> {
+    pub(crate) facts: &'a Facts<'a>,
+    pub(crate) verdicts: &'a Verdicts,
+    /// For each place, the tracks that join it to places which are not behind it.
+    pub(crate) uplinks: &'a [Vec<u32>],
+    /// For each site, those that it was ever named as the root of.
+    pub(crate) blamed: &'a [BTreeSet<u32>],
+    /// When each site is under maintenance.
+    pub(crate) marks: &'a [Vec<Span>],
+    pub(crate) witness: &'a W,
+}
+
+/// For each place, the tracks that join it to places which are not behind it; for the core, all that it sees.
+pub(crate) fn uplinks(facts: &Facts<'_>) -> Vec<Vec<u32>> {
+    let places = facts.places;
+    let mut uplinks = vec![Vec::new(); places.sites.len() + 1];
+    for (ix, track) in (0u32..).zip(&facts.tracks) {
+        if track.vantage == Place::CORE {
+            uplinks[0].push(ix);
+        }
+        let Some((near, far)) = track.between() else { continue };
+        for (place, peer) in [(near, far), (far, near)] {
+            let Some(site) = place.site() else { continue };
+            if !peer.site().is_some_and(|peer| places.is_downstream(peer, site)) {
+                uplinks[place.index()].push(ix);
+            }
         }
     }
-    let telling = Telling::new(facts, verdicts);
-    let mut all = Vec::new();
-    for (root, stays) in timelines.iter().enumerate() {
+    uplinks
+}
+
+/// Notes whom the stays of a site name as their roots.
+pub(crate) fn blame(blamed: &mut [BTreeSet<u32>], site: usize, stays: &[Stay]) {
+    for root in stays.iter().flat_map(|stay| &stay.roots) {
+        blamed[*root as usize].extend(u32::try_from(site).ok());
+    }
+}
+
+impl<W: Witness> Reading<'_, W> {
+    /// The incidents of one root, in order. They are read off its timeline within its period.
+    pub(crate) fn incidents(&self, root: usize) -> Vec<Incident> {
+        let facts = self.facts;
         let spot = &facts.places.sites[root];
-        for outage in outages(stays) {
-            let ended = outage.ended;
-            let span = Span::new(outage.started, ended.unwrap_or(facts.until));
-            let mut affected: Vec<usize> = blamed[root]
-                .iter()
-                .filter(|(_, when)| when.overlap(span).is_some())
-                .map(|(site, _)| *site)
-                .collect();
-            affected.dedup();
-            let measured = witness.measured(root, span);
-            let (cause, mut evidence) =
-                cause(witness.boots(root), measured, span.from, ended, spot.correlate_ms);
-            evidence.dark_port = dark_port(facts, root, span);
-            let confirmed_at = telling.confirmed(root, &outage, spot.correlate_ms);
-            all.push(Incident {
-                root: spot.id.clone(),
-                started_at: span.from,
-                confirmed_at,
-                told_at: telling.told(root, span.from, confirmed_at, witness),
-                settled: ended.is_some() || settled(facts, timelines, root, span.from, witness),
-                ended_at: ended,
-                affected: affected.into_iter().map(|site| facts.places.sites[site].id.clone()).collect(),
-                cause,
-                evidence,
-                maintenance: covered(&maintenance[root], span) == span.millis(),
-            });
+        let stays = cut(&self.verdicts.timelines[root], facts.period(root));
+        outages(&stays).into_iter().map(|outage| self.incident(root, spot, &outage)).collect()
+    }
+
+    fn incident(&self, root: usize, spot: &Spot, outage: &Outage) -> Incident {
+        let facts = self.facts;
+        let ended = outage.ended;
+        let span = Span::new(outage.started, ended.unwrap_or(facts.until));
+        let measured = self.witness.measured(root, span);
+        let (cause, mut evidence) =
+            cause(self.witness.boots(root), measured, span.from, ended, spot.correlate_ms);
+        evidence.dark_port = dark_port(facts, root, span);
+        let confirmed_at = self.confirmed(root, outage, spot.correlate_ms);
+        Incident {
+            root: spot.id.clone(),
+            started_at: span.from,
+            confirmed_at,
+            told_at: self.told(root, span.from, confirmed_at),
+            settled: ended.is_some() || settled(facts, self.verdicts, root, span.from, self.witness),
+            ended_at: ended,
+            affected: self.affected(root, span),
+            cause,
+            evidence,
+            maintenance: covered(&self.marks[root], span) == span.millis(),
         }
     }
-    all.sort_by(|a, b| (a.started_at, &a.root).cmp(&(b.started_at, &b.root)));
-    all
+
+    fn affected(&self, root: usize, outage: Span) -> Vec<SiteId> {
+        let facts = self.facts;
+        let named = |stay: &Stay| stay.roots.iter().any(|named| *named as usize == root);
+        let taken = |site: &usize| {
+            let within = facts.period(*site).overlap(outage);
+            let stays = &self.verdicts.timelines[*site];
+            within.is_some_and(|within| {
+                let first = stays.partition_point(|stay| stay.to <= within.from);
+                stays[first..].iter().take_while(|stay| stay.from < within.to).any(named)
+            })
+        };
+        let sites = self.blamed[root].iter().map(|site| *site as usize).filter(taken);
+        sites.map(|site| facts.places.sites[site].id.clone()).collect()
+    }
 }
 
 /// An outage as a timeline shows it.
@@ -152,78 +197,42 @@ fn dark_port(facts: &Facts<'_>, root: usize, outage: Span) -> Option<DarkPort> {
     })
 }
 
-/// When incidents are confirmed, and when they may be told.
-struct Telling<'a> {
-    facts: &'a Facts<'a>,
-    verdicts: &'a Verdicts,
-    /// For each place, the tracks that join it to places which are not behind it.
-    uplinks: Vec<Vec<usize>>,
-    /// When each change of the network was told, by its moment; sorted when first needed.
-    known: OnceCell<Vec<(Timestamp, Timestamp)>>,
-}
-
-impl<'a> Telling<'a> {
-    fn new(facts: &'a Facts<'a>, verdicts: &'a Verdicts) -> Self {
-        let places = facts.places;
-        let mut uplinks = vec![Vec::new(); places.sites.len() + 1];
-        for (ix, track) in facts.tracks.iter().enumerate() {
-            if track.vantage == Place::CORE {
-                uplinks[0].push(ix);
-            }
-            let Some((near, far)) = track.between() else { continue };
-            for (place, peer) in [(near, far), (far, near)] {
-                let Some(site) = place.site() else { continue };
-                if !peer.site().is_some_and(|peer| places.is_downstream(peer, site)) {
-                    uplinks[place.index()].push(ix);
-                }
-            }
-        }
-        Telling { facts, verdicts, uplinks, known: OnceCell::new() }
-    }
-
+impl<W: Witness> Reading<'_, W> {
     fn confirmed(&self, root: usize, outage: &Outage, correlate_ms: i64) -> Timestamp {
         let started = outage.started;
-        let own = self.verdicts.speaking[root].iter().filter_map(|ix| {
-            let changes = &self.facts.tracks[*ix as usize].changes;
-            changes.binary_search_by_key(&started, |change| change.at).ok().map(|k| changes[k].told)
-        });
+        let speaking = self.verdicts.speaking[root].iter();
+        let own = speaking.filter_map(|ix| self.facts.tracks[*ix as usize].told_of(started));
         let seen = own.max().or_else(|| self.known_at(started)).unwrap_or(started);
         if outage.follows { seen.max(plus(started, correlate_ms + 1)) } else { seen }
     }
 
     /// When the last of the changes of that moment was told, wherever it was.
     fn known_at(&self, moment: Timestamp) -> Option<Timestamp> {
-        let known = self.known.get_or_init(|| {
-            let changes = self.facts.tracks.iter().flat_map(|track| track.changes.iter());
-            let mut known: Vec<_> = changes.map(|change| (change.at, change.told)).collect();
-            known.sort_unstable();
-            known
-        });
-        let past = known.partition_point(|(at, _)| *at <= moment);
-        known[..past].last().filter(|(at, _)| *at == moment).map(|(_, told)| *told)
+        self.facts.tracks.iter().filter_map(|track| track.told_of(moment)).max()
     }
 
-    fn told(
-        &self,
-        root: usize,
-        started: Timestamp,
-        confirmed: Timestamp,
-        witness: &impl Witness,
-    ) -> Option<Timestamp> {
-        let upstream = &self.facts.places.sites[root].upstream;
-        let above: Vec<usize> =
-            if upstream.is_empty() { vec![0] } else { upstream.iter().map(|up| *up as usize + 1).collect() };
-        let shown =
-            above.iter().flat_map(|place| self.uplinks[*place].iter().map(move |track| (*place, *track)));
-        let shown = shown.filter_map(|(place, ix)| {
-            let track = &self.facts.tracks[ix];
-            if track.about.site() == Some(root) || matches!(track.about, About::Other(..)) && place != 0 {
-                return None;
-            }
-            let at = witness.answered(ix, started)?;
-            (place == 0 || self.was_connected(place, at)).then_some(at)
-        });
+    fn told(&self, root: usize, started: Timestamp, confirmed: Timestamp) -> Option<Timestamp> {
         let latest = plus(confirmed, GROUP_WAIT_MS);
+        let upstream = &self.facts.places.sites[root].upstream;
+        let core = [Place::CORE.index()];
+        let above: Vec<usize> = upstream.iter().map(|up| *up as usize + 1).collect();
+        let above = if above.is_empty() { &core[..] } else { &above[..] };
+        let speaks = |place: usize, track: &Track| {
+            track.about.site() != Some(root) && (place == 0 || !matches!(track.about, About::Other(..)))
+        };
+        let heeded = above.iter().flat_map(|place| {
+            let uplinks = self.uplinks[*place].iter().map(|ix| *ix as usize);
+            uplinks.filter(|ix| speaks(*place, &self.facts.tracks[*ix])).map(|ix| (*place, ix))
+        });
+        let heeded: Vec<(usize, usize)> = heeded.collect();
+        let tracks: Vec<usize> = heeded.iter().map(|(_, ix)| *ix).collect();
+        let answers = self.witness.answers((root, started), latest, &tracks, upstream.is_empty());
+        let shown = answers.iter().filter(|(ix, at)| {
+            heeded
+                .iter()
+                .any(|(place, track)| track == ix && (*place == 0 || self.was_connected(*place, *at)))
+        });
+        let shown = shown.map(|(_, at)| *at);
         let told = shown.min().map_or(latest, |at| at.max(confirmed).min(latest));
         (told <= self.facts.until).then_some(told)
     }

@@ -8,9 +8,11 @@ use kentongan_model::{state::State, time::Timestamp};
 
 use crate::{
     correlation::correlate,
-    facts::Facts,
+    facts::{Facts, Track},
     graph::{Edge, connectivity},
     places::{About, Place},
+    span::Span,
+    steps::during,
     sweep::{Move, Strand, Sweep},
 };
 
@@ -41,90 +43,120 @@ pub(crate) fn append(timeline: &mut Vec<Stay>, stay: Stay) {
     }
 }
 
-/// What the rules make of the facts.
-#[derive(Debug)]
+/// Appends stays to others.
+pub(crate) fn append_all(timeline: &mut Vec<Stay>, stays: impl IntoIterator<Item = Stay>) {
+    stays.into_iter().for_each(|stay| append(timeline, stay));
+}
+
+/// What the rules make of the facts. The lists by site or place go from the beginning of the facts until now.
+#[derive(Debug, Default)]
 pub(crate) struct Verdicts {
-    /// Of each site, everything from the beginning of the facts until now.
-    pub(crate) timelines: Vec<Vec<Stay>>,
     /// Of each place, when it was connected and cut off, in turn.
     pub(crate) connected: Vec<Vec<(Timestamp, bool)>>,
+    /// Of each site, what the rules said before correlation.
+    pub(crate) raw: Vec<Vec<Stay>>,
+    /// Of each site, when none of its upstreams was connected and when again one was, in turn.
+    pub(crate) severed: Vec<Vec<(Timestamp, bool)>>,
+    /// Of each site, what correlation left.
+    pub(crate) timelines: Vec<Vec<Stay>>,
+    /// Of each site, when the mere passing of time changes something that correlation left open.
+    pub(crate) opens: Vec<Option<Timestamp>>,
     /// The tracks that matter to each site, by number.
     pub(crate) speaking: Vec<Vec<u32>>,
-    /// The next moment at which the mere passing of time changes something that correlation left open.
-    pub(crate) next: Option<Timestamp>,
 }
+
+/// All of time.
+pub(crate) const ALWAYS: Span = Span::new(Timestamp::MIN, Timestamp::MAX);
 
 /// Judges every site.
 pub(crate) fn judge(facts: &Facts<'_>) -> Verdicts {
     let places = facts.places;
-    let edges: Vec<Edge<'_>> = facts
-        .tracks
-        .iter()
-        .filter_map(|track| track.between().map(|ends| Edge { ends, changes: &track.changes }))
-        .collect();
-    let connected = connectivity(places.sites.len() + 1, &edges);
-    let speaking = speaking(facts);
-    let mut timelines = vec![Vec::new(); places.sites.len()];
-    let mut next: Option<Timestamp> = None;
+    let sites = places.sites.len();
+    let mut verdicts = Verdicts {
+        connected: connectivity(sites + 1, &edges(&facts.tracks), ALWAYS),
+        raw: vec![Vec::new(); sites],
+        severed: vec![Vec::new(); sites],
+        timelines: vec![Vec::new(); sites],
+        opens: vec![None; sites],
+        speaking: speaking(facts),
+    };
     for site in places.order.iter().map(|ix| *ix as usize) {
-        let (raw, severed) = sweep_site(facts, site, &speaking[site], &connected, &timelines);
-        let spot = &places.sites[site];
-        let settled = correlate(raw, spot.correlate_ms, &severed);
-        next = [next, settled.opens_at].into_iter().flatten().min();
-        timelines[site] = settled.timeline;
+        let (raw, severed) = sweep_site(facts, site, &verdicts, ALWAYS);
+        let settled = correlate(raw.clone(), places.sites[site].correlate_ms, &severed);
+        (verdicts.raw[site], verdicts.severed[site]) = (raw, severed);
+        (verdicts.timelines[site], verdicts.opens[site]) = (settled.timeline, settled.opens_at);
     }
-    Verdicts { timelines, connected, speaking, next }
+    verdicts
+}
+
+/// The evidence between two places.
+pub(crate) fn edges<'a>(tracks: &'a [Track]) -> Vec<Edge<'a>> {
+    let between = |track: &'a Track| Some(Edge { ends: track.between()?, changes: &track.changes });
+    tracks.iter().filter_map(between).collect()
 }
 
 /// The tracks that matter to each site.
 fn speaking(facts: &Facts<'_>) -> Vec<Vec<u32>> {
     let mut speaking = vec![Vec::new(); facts.places.sites.len()];
-    for (ix, track) in (0u32..).zip(&facts.tracks).filter(|(_, track)| !track.changes.is_empty()) {
-        let far = track.about.site();
-        let near = track.between().and_then(|(vantage, _)| vantage.site());
-        for site in far.into_iter().chain(near) {
+    for (ix, track) in (0u32..).zip(&facts.tracks) {
+        for site in track.concerns() {
             speaking[site].push(ix);
         }
     }
     speaking
 }
 
-/// Sweeps one site over everything that changes for it. Also tells when none of its upstreams was connected.
-fn sweep_site(
+/// Sweeps one site over everything that changes for it within `window`. Also tells when none of its upstreams was
+/// connected.
+pub(crate) fn sweep_site(
     facts: &Facts<'_>,
     site: usize,
-    speaking: &[u32],
-    connected: &[Vec<(Timestamp, bool)>],
-    timelines: &[Vec<Stay>],
+    verdicts: &Verdicts,
+    window: Span,
 ) -> (Vec<Stay>, Vec<(Timestamp, bool)>) {
+    let Verdicts { connected, timelines, speaking, .. } = verdicts;
+    let window = Span::new(window.from, window.to.min(facts.until));
+    let toggles = |place: usize| during(&connected[place], |(at, _)| *at, window);
     let mut sweep = Sweep::new(facts.places, site);
     let mut moves: Vec<(Timestamp, Move)> = Vec::new();
-    for track in speaking.iter().map(|ix| &facts.tracks[*ix as usize]) {
+    for track in speaking[site].iter().map(|ix| &facts.tracks[*ix as usize]) {
+        let changes = || {
+            let steps = during(&track.changes, |change| change.at, window);
+            steps.map(|(at, _, k)| (at, track.changes[k].state))
+        };
         if let Some((vantage, far)) = track.between() {
             let peer = if far == Place::of_site(site) { vantage } else { far };
             let below = peer.site().is_some_and(|peer| facts.places.is_downstream(peer, site));
             let heartbeat = matches!(track.about, About::Agent(_));
             let strand = sweep.strand(Strand::new(below, heartbeat, peer == Place::CORE));
-            moves.extend(track.changes.iter().map(|change| (change.at, Move::Strand(strand, change.state))));
-            moves.extend(connected[peer.index()].iter().map(|(at, on)| (*at, Move::Peer(strand, *on))));
+            moves.extend(changes().map(|(at, state)| (at, Move::Strand(strand, state))));
+            let peers = toggles(peer.index());
+            moves.extend(peers.map(|(at, _, k)| (at, Move::Peer(strand, connected[peer.index()][k].1))));
         }
         if let Some(position) = track.about.position().filter(|_| track.about.site() == Some(site)) {
             let probe = sweep.probe(position);
-            moves.extend(track.changes.iter().map(|change| (change.at, Move::Probe(probe, change.state))));
+            moves.extend(changes().map(|(at, state)| (at, Move::Probe(probe, state))));
         }
     }
-    moves.extend(connected[Place::of_site(site).index()].iter().map(|(at, on)| (*at, Move::Connected(*on))));
+    moves.extend(toggles(site + 1).map(|(at, _, k)| (at, Move::Connected(connected[site + 1][k].1))));
     for (k, up) in (0u32..).zip(&facts.places.sites[site].upstream) {
         let up = *up as usize;
-        moves.extend(connected[up + 1].iter().map(|(at, on)| (*at, Move::UpstreamConnected(*on))));
-        moves.extend((0u32..).zip(&timelines[up]).map(|(stay, seen)| (seen.from, Move::Upstream(k, stay))));
+        // They are counted, from none on: what does not hold when the window opens is no step.
+        let counted = toggles(up + 1).map(|(at, stood, step)| (at, stood, connected[up + 1][step].1));
+        let counted = counted.filter(|(_, stood, on)| *on || !stood);
+        moves.extend(counted.map(|(at, _, on)| (at, Move::UpstreamConnected(on))));
+        let stays = during(&timelines[up], |stay| stay.from, window);
+        moves.extend(
+            stays.filter_map(|(at, _, stay)| Some((at, Move::Upstream(k, u32::try_from(stay).ok()?)))),
+        );
     }
-    for dark in facts.dark_at(site) {
-        moves.extend([(dark.from, Move::Dark(true)), (dark.to, Move::Dark(false))]);
-    }
-    for blind in &facts.blind {
-        moves.extend([(blind.from, Move::Blind(true)), (blind.to, Move::Blind(false))]);
-    }
+    let mut spans = |spans: &[Span], turn: fn(bool) -> Move| {
+        for span in spans.iter().filter(|span| span.from < window.to && window.from < span.to) {
+            moves.extend([(span.from.max(window.from), turn(true)), (span.to, turn(false))]);
+        }
+    };
+    spans(&facts.dark_at(site), Move::Dark);
+    spans(&facts.blind, Move::Blind);
     moves.sort_by_key(|(at, _)| *at);
-    sweep.run(&moves, facts.from, facts.until, timelines)
+    sweep.run(&moves, window.from.max(facts.from), window.to, timelines)
 }

@@ -3,6 +3,8 @@
 //! The last step of the timeline, for replay and live alike: verdicts are cut to the period of each site and named.
 //! Rule guarded here: a site's period is [the later of the log's beginning and its `since`, now).
 
+use std::collections::BTreeSet;
+
 use kentongan_model::{
     id::{SiteId, Vantage},
     time::Timestamp,
@@ -10,12 +12,13 @@ use kentongan_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    facts::Facts,
-    incident::{Incident, Witness, incidents},
+    facts::{Facts, Track},
+    incident::{Incident, Reading, Witness, blame, uplinks},
     interval::Interval,
     judge::{Stay, Verdicts, judge},
     maintenance::marks,
     places::Places,
+    rejudge::cut,
     span::{Span, within},
 };
 
@@ -64,58 +67,71 @@ pub struct Unproven {
     pub target: Option<u32>,
 }
 
-/// Applies the rules to the facts.
-pub(crate) fn conclude(facts: &Facts<'_>, witness: &impl Witness) -> (Judgement, Verdicts) {
-    let verdicts = judge(facts);
-    let places = facts.places;
-    let marks = marks(places);
-    let periods: Vec<Span> = places.sites.iter().map(|spot| period(facts, spot.since)).collect();
-    let timelines: Vec<Vec<Stay>> =
-        verdicts.timelines.iter().zip(&periods).map(|(stays, period)| cut(stays, *period)).collect();
-    let incidents = incidents(facts, &verdicts, &timelines, &marks, witness);
-    let mut sites: Vec<SiteJudgement> = Vec::with_capacity(places.sites.len());
-    for (site, spot) in places.sites.iter().enumerate() {
-        sites.push(SiteJudgement {
-            id: spot.id.clone(),
-            timeline: timelines[site].iter().map(|stay| named(places, stay)).collect(),
-            maintenance: within(&marks[site], periods[site]),
-            never_answered: false,
-            unproven: Vec::new(),
-        });
+/// Everything that was concluded, to be gone on with where little changes.
+#[derive(Debug, Default)]
+pub(crate) struct Conclusion {
+    pub(crate) verdicts: Verdicts,
+    pub(crate) uplinks: Vec<Vec<u32>>,
+    pub(crate) blamed: Vec<BTreeSet<u32>>,
+    pub(crate) marks: Vec<Vec<Span>>,
+}
+
+impl Conclusion {
+    /// Applies the rules to the facts.
+    pub(crate) fn of(facts: &Facts<'_>) -> Self {
+        let verdicts = judge(facts);
+        let mut blamed = vec![BTreeSet::new(); facts.places.sites.len()];
+        for (site, stays) in verdicts.timelines.iter().enumerate() {
+            blame(&mut blamed, site, stays);
+        }
+        Conclusion { uplinks: uplinks(facts), marks: marks(facts.places), blamed, verdicts }
     }
-    list_unproven(facts, &mut sites);
-    (Judgement { from: facts.from, until: facts.until, sites, incidents }, verdicts)
+
+    /// What is known of one site.
+    pub(crate) fn site(&self, facts: &Facts<'_>, site: usize) -> SiteJudgement {
+        let (places, period) = (facts.places, facts.period(site));
+        let timeline = cut(&self.verdicts.timelines[site], period);
+        let about = self.verdicts.speaking[site].iter().map(|ix| &facts.tracks[*ix as usize]);
+        let about = about.filter(|track| track.about.site() == Some(site));
+        let (proven, unproven): (Vec<_>, Vec<_>) = about.partition(|track| track.proven);
+        let name = |track: &&Track| Unproven {
+            vantage: places.name_of(track.vantage),
+            target: track.about.position(),
+        };
+        let mut unproven: Vec<Unproven> = unproven.iter().map(name).collect();
+        unproven.sort();
+        SiteJudgement {
+            id: places.sites[site].id.clone(),
+            timeline: timeline.iter().map(|stay| named(places, stay)).collect(),
+            maintenance: within(&self.marks[site], period),
+            never_answered: proven.is_empty() && !unproven.is_empty(),
+            unproven,
+        }
+    }
+
+    /// What incidents are read off.
+    pub(crate) fn reading<'a, W>(&'a self, facts: &'a Facts<'a>, witness: &'a W) -> Reading<'a, W> {
+        let Conclusion { verdicts, uplinks, blamed, marks } = self;
+        Reading { facts, verdicts, uplinks, blamed, marks, witness }
+    }
+
+    /// All of it.
+    pub(crate) fn judgement(&self, facts: &Facts<'_>, witness: &impl Witness) -> Judgement {
+        let sites = 0..facts.places.sites.len();
+        let reading = self.reading(facts, witness);
+        let mut incidents: Vec<Incident> = sites.clone().flat_map(|root| reading.incidents(root)).collect();
+        in_order(&mut incidents);
+        let sites = sites.map(|site| self.site(facts, site)).collect();
+        Judgement { from: facts.from, until: facts.until, sites, incidents }
+    }
 }
 
-fn period(facts: &Facts<'_>, since: Option<Timestamp>) -> Span {
-    Span::new(since.map_or(facts.from, |since| since.max(facts.from)), facts.until)
-}
-
-fn cut(stays: &[Stay], period: Span) -> Vec<Stay> {
-    let first = stays.partition_point(|stay| stay.to <= period.from);
-    let cut =
-        |stay: &Stay| Stay { from: stay.from.max(period.from), to: stay.to.min(period.to), ..stay.clone() };
-    stays[first..].iter().map(cut).filter(|stay| stay.from < stay.to).collect()
+/// Sorts incidents by beginning, then root.
+pub(crate) fn in_order(incidents: &mut [Incident]) {
+    incidents.sort_by(|a, b| (a.started_at, &a.root).cmp(&(b.started_at, &b.root)));
 }
 
 fn named(places: &Places, stay: &Stay) -> Interval {
     let roots = stay.roots.iter().map(|root| places.sites[*root as usize].id.clone());
     Interval { state: stay.state, from: stay.from, to: stay.to, roots: roots.collect() }
-}
-
-fn list_unproven(facts: &Facts<'_>, sites: &mut [SiteJudgement]) {
-    let mut answered = vec![false; sites.len()];
-    for track in &facts.tracks {
-        let Some(site) = track.about.site() else { continue };
-        if track.proven {
-            answered[site] = true;
-            continue;
-        }
-        let target = track.about.position();
-        sites[site].unproven.push(Unproven { vantage: facts.places.name_of(track.vantage), target });
-    }
-    for (site, answered) in sites.iter_mut().zip(answered) {
-        site.unproven.sort();
-        site.never_answered = !answered && !site.unproven.is_empty();
-    }
 }

@@ -25,11 +25,13 @@ mod live;
 mod maintenance;
 mod place;
 mod places;
+mod rejudge;
 pub mod replay;
 mod round;
 mod service;
 mod settling;
 mod span;
+mod steps;
 mod sweep;
 mod uptime;
 

@@ -57,6 +57,10 @@ pub(crate) struct Places {
     pub(crate) sites: Vec<Spot>,
     /// The sites, upstreams first.
     pub(crate) order: Vec<u32>,
+    /// Where each site stands in that order.
+    pub(crate) rank: Vec<u32>,
+    /// The sites that have each site as an upstream.
+    pub(crate) behind: Vec<Vec<u32>>,
     references: HashMap<IpAddr, u32>,
     pub(crate) reference_pace: Pace,
     pub(crate) reference_limits: Limits,
@@ -112,8 +116,13 @@ impl Places {
         for (address, position) in &references {
             by_name.insert(format!("reference/{address}").into(), About::Reference(*position));
         }
+        let (order, behind) = upstreams_first(&sites);
+        let mut rank = vec![0; sites.len()];
+        (0..).zip(&order).for_each(|(place, site)| rank[*site as usize] = place);
         Places {
-            order: upstreams_first(&sites),
+            order,
+            rank,
+            behind,
             sites,
             references,
             reference_pace: Pace::of_rounds(&network.defaults),
@@ -225,8 +234,8 @@ impl Places {
     }
 }
 
-/// Kahn's order; what a circle holds (no inventory has one) is left out.
-fn upstreams_first(sites: &[Spot]) -> Vec<u32> {
+/// Kahn's order (what a circle holds, and no inventory has one, is left out), and who stands behind each site.
+fn upstreams_first(sites: &[Spot]) -> (Vec<u32>, Vec<Vec<u32>>) {
     let mut missing: Vec<usize> = sites.iter().map(|site| site.upstream.len()).collect();
     let mut behind = vec![Vec::new(); sites.len()];
     for (ix, site) in (0u32..).zip(sites) {
@@ -246,5 +255,5 @@ fn upstreams_first(sites: &[Spot]) -> Vec<u32> {
         }
         next += 1;
     }
-    order
+    (order, behind)
 }

@@ -128,8 +128,8 @@ impl<'a> Sweep<'a> {
         self.probes.len() - 1
     }
 
-    /// Goes through all moves and tells the stays between `from` and `until`, and when none of the upstreams was
-    /// connected.
+    /// Goes through the moves of a window and tells the stays between `from` and `until`, and when none of the upstreams
+    /// was connected.
     pub(crate) fn run(
         mut self,
         moves: &[(Timestamp, Move)],

@@ -3,8 +3,6 @@
 //! Everything is kept by name, so that an inventory that was edited meanwhile can be applied: evidence of what it no
 //! longer has is dropped, all other goes on. Rule guarded here: taking up where it was put away changes nothing.
 
-use std::collections::BTreeSet;
-
 use kentongan_model::{
     id::{SiteId, Subject, TargetId, Vantage},
     inventory::Network,
@@ -13,7 +11,14 @@ use kentongan_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Counters, Limits, Live, kept::Kept, links::LinkMemory, noted::Noted, series::Series};
+use super::{
+    Counters, Limits, Live,
+    kept::Kept,
+    links::LinkMemory,
+    noted::Noted,
+    recall::{Answers, Power},
+    series::Series,
+};
 use crate::{
     cause::Boots,
     places::{About, Place, Places},
@@ -46,12 +51,15 @@ enum SavedNote {
     Downtime(Span),
 }
 
+type SavedAnswers = (SiteId, Timestamp, Timestamp, Vec<(Vantage, Name, Timestamp)>);
+type SavedPower = (SiteId, Timestamp, Timestamp, Option<Timestamp>);
+
 /// A live timeline as it can be stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checkpoint {
     limits: Limits,
     from: Option<Timestamp>,
-    judged_until: Timestamp,
+    reached: Timestamp,
     #[serde(default)]
     horizon: Timestamp,
     series: Vec<(Vantage, Name, Series)>,
@@ -59,7 +67,10 @@ pub struct Checkpoint {
     links: Vec<SavedLink>,
     downtimes: Vec<Span>,
     ahead: Vec<SavedNote>,
-    powered: Vec<(SiteId, BTreeSet<Timestamp>)>,
+    /// Of each incident: its root, its beginning, until when it was asked, and who answered when.
+    answers: Vec<SavedAnswers>,
+    /// Of each outage of a site with an agent: its beginning, until when a round was sought, and the round.
+    power: Vec<SavedPower>,
     #[serde(default)]
     counters: Counters,
 }
@@ -78,18 +89,27 @@ impl Live {
             let interface = target.links[*link as usize].interface.clone();
             SavedLink { site: id(*site), target: target.id.clone(), interface, memory: memory.clone() }
         });
-        let powered = self.powered.iter().enumerate().filter(|(_, rounds)| !rounds.is_empty());
+        let named = |(ix, at): &(usize, Timestamp)| {
+            let (vantage, about, _) = &self.series[*ix];
+            Some((places.name_of(*vantage), name(places, *about)?, *at))
+        };
+        let answers = self.recall.answers.iter().map(|((started, root), answers)| {
+            (id(*root), *started, answers.until, answers.first.iter().filter_map(named).collect())
+        });
+        let power = self.recall.power.iter();
+        let power = power.map(|((root, started), power)| (id(*root), *started, power.until, power.first));
         Checkpoint {
             limits: self.limits,
             from: self.from,
-            judged_until: self.judged.until,
+            reached: self.reached,
             horizon: self.horizon,
             series: series.collect(),
             boots: self.boots.iter().enumerate().map(|(site, boots)| (id(site), boots.clone())).collect(),
             links: links.collect(),
             downtimes: self.downtimes.clone(),
             ahead: self.ahead.iter().filter_map(|noted| save(places, noted)).collect(),
-            powered: powered.map(|(site, rounds)| (id(site), rounds.clone())).collect(),
+            answers: answers.collect(),
+            power: power.collect(),
             counters: self.counters,
         }
     }
@@ -99,7 +119,8 @@ impl Live {
     pub fn restore(network: &Network, checkpoint: Checkpoint) -> Self {
         let mut live = Live::new(network).with_limits(checkpoint.limits);
         live.from = checkpoint.from;
-        live.judged.until = checkpoint.judged_until;
+        live.judged.until = checkpoint.reached;
+        live.reached = checkpoint.reached;
         live.horizon = checkpoint.horizon;
         live.downtimes = checkpoint.downtimes;
         live.counters = checkpoint.counters;
@@ -122,11 +143,7 @@ impl Live {
                 live.boots[site] = boots;
             }
         }
-        for (id, rounds) in checkpoint.powered {
-            if let Some(site) = live.places.site(&id) {
-                live.powered[site] = rounds;
-            }
-        }
+        live.restore_recall(checkpoint.answers, checkpoint.power);
         for link in checkpoint.links {
             let about = live.places.target(&link.site, &link.target);
             let Some((site, position)) = about.and_then(|about| Some((about.site()?, about.position()?)))
@@ -140,6 +157,23 @@ impl Live {
         }
         live.ahead = checkpoint.ahead.into_iter().filter_map(|saved| take_up(&live.places, saved)).collect();
         live
+    }
+
+    fn restore_recall(&mut self, answers: Vec<SavedAnswers>, power: Vec<SavedPower>) {
+        for (root, started, until, first) in answers {
+            let Some(site) = self.places.site(&root) else { continue };
+            let first = first.into_iter().filter_map(|(vantage, name, at)| {
+                let key = (self.places.place_of(&vantage)?, about(&self.places, &name)?);
+                Some((*self.index.get(&key)?, at))
+            });
+            let first = first.collect();
+            self.recall.keep_answers((started, site), Answers { until, first });
+        }
+        for (root, started, until, first) in power {
+            if let Some(site) = self.places.site(&root) {
+                self.recall.power.insert((site, started), Power { until, first });
+            }
+        }
     }
 
     /// Goes on with another inventory. Evidence of what it does not have is dropped, all other is kept. Rounds that were

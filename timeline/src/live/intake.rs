@@ -25,45 +25,40 @@ impl Live {
             self.counters.too_late += 1;
             return;
         }
-        let arrival = match noted {
+        match noted {
             Noted::Round { vantage, about, round } => {
-                let arrival = self.push(vantage, about, round);
+                self.push(vantage, about, round);
                 if let Some(site) = vantage.site() {
                     self.measured_at(site, at);
                 }
-                arrival
             }
             Noted::Delivery { site, delivery, boot_at } => {
-                let arrival = self.push(Place::CORE, About::agent(site), delivery);
+                self.push(Place::CORE, About::agent(site), delivery);
                 self.booted(site, boot_at, at);
-                arrival
             }
             Noted::Answer { about, boot_at, links, .. } => {
                 let (Some(site), Some(position)) = (about.site(), about.position()) else { return };
                 if position == 0 {
                     self.booted(site, boot_at, at);
                 }
-                let mut arrival = Arrival::Quiet;
                 for (link, oper) in links {
                     let memory = self.links.entry((site, position, link)).or_default();
-                    arrival = match (arrival, memory.take(at, oper)) {
-                        (Arrival::Quiet, new) => new,
-                        (before, Arrival::Changed) if before != Arrival::Changed => Arrival::Changed,
-                        (before, _) => before,
-                    };
+                    match memory.take(at, oper) {
+                        Arrival::Quiet => {}
+                        Arrival::Changed => _ = self.relinked.insert(site),
+                        Arrival::Late => self.counters.too_late += 1,
+                    }
                 }
-                arrival
             }
             Noted::Downtime(span) => return self.was_down(span),
-        };
-        self.changed |= arrival == Arrival::Changed;
+        }
         if self.from.is_none_or(|from| at < from) {
             self.from = Some(at);
-            self.changed = true;
+            self.whole = true;
         }
     }
 
-    fn push(&mut self, vantage: Place, about: About, round: Kept) -> Arrival {
+    fn push(&mut self, vantage: Place, about: About, round: Kept) {
         let next = self.series.len();
         let ix = *self.index.entry((vantage, about)).or_insert(next);
         if ix == next {
@@ -73,25 +68,22 @@ impl Live {
             if let Some(site) = vantage.site() {
                 self.own[site].push(ix);
             }
-            self.changed = true;
+            self.whole = true;
         }
         let folding = folding((&self.places, self.limits), &self.downtimes, vantage, about);
-        let waited = self.waited_until.is_some_and(|until| round.at() < until);
-        let full = self.waiting >= self.limits.late;
-        if full && self.series[ix].2.settled(round.at()) {
+        self.recall.hear(ix, vantage, round);
+        if self.waiting >= self.limits.late && self.series[ix].2.settled(round.at()) {
             self.counters.too_late += 1;
-            return Arrival::Quiet;
+            return;
         }
         match self.series[ix].2.take(round, &folding) {
             Arrival::Late => {
                 self.unsettled.insert(ix);
                 self.waiting += 1;
-                Arrival::Late
             }
-            Arrival::Quiet if waited || self.presumed.get(ix).is_none_or(|presumed| *presumed) => {
-                Arrival::Changed
-            }
-            arrival => arrival,
+            // Whatever was made of its silence may be refuted.
+            Arrival::Quiet if !self.presumed.get(ix).is_none_or(|presumed| *presumed) => {}
+            Arrival::Quiet | Arrival::Changed => _ = self.touched.insert(ix),
         }
     }
 
@@ -100,7 +92,7 @@ impl Live {
         self.downtimes.push(span);
         self.downtimes = joined(std::mem::take(&mut self.downtimes));
         if self.downtimes != before {
-            self.changed = true;
+            self.whole = true;
             for (ix, (vantage, _, series)) in self.series.iter_mut().enumerate() {
                 if *vantage == Place::CORE {
                     series.tear(span);
@@ -135,6 +127,7 @@ impl Live {
     }
 
     fn incidents_of(&self, site: usize) -> impl Iterator<Item = &Incident> {
-        self.rooted[site].iter().map(|at| &self.judged.incidents[*at])
+        let numbers = self.rooted.get(&site).into_iter().flatten();
+        numbers.map(|number| &self.judged.incidents[*number])
     }
 }

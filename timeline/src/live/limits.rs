@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Rounds that are kept of each piece of evidence, for late ones to be put between: 256 are 2 hours at 30 s, 2 kB.
     pub rounds: usize,
-    /// SNMP answers that are kept of each link: 256 are 4 hours at 60 s.
-    pub answers: usize,
     /// What lies further back is remembered as milestones on a grid of this many milliseconds: 12 hours, 16 bytes each.
     pub milestone_ms: i64,
     /// Rounds that wait to be put between settled ones, in all; those beyond are dropped and counted `too_late`.
@@ -21,7 +19,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { rounds: 256, answers: 256, milestone_ms: 12 * 3_600_000, late: 1 << 20 }
+        Limits { rounds: 256, milestone_ms: 12 * 3_600_000, late: 1 << 20 }
     }
 }
 

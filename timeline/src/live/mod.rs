@@ -16,8 +16,10 @@ mod limits;
 mod links;
 mod milestone;
 mod noted;
+mod recall;
 mod refold;
 mod series;
+mod standing;
 mod wanting;
 
 use std::{
@@ -39,7 +41,9 @@ use crate::{
         automaton::Folding,
         links::LinkMemory,
         noted::{Noted, Refusal},
+        recall::Recall,
         series::Series,
+        standing::Standing,
     },
     maintenance::marks,
     places::{About, Place, Places},
@@ -85,25 +89,38 @@ pub struct Live {
     waiting: usize,
     /// Of each series, whether the last judgement made something of its silence.
     presumed: Vec<bool>,
-    /// Until when an answer could have an incident told earlier than it was.
-    waited_until: Option<Timestamp>,
     /// The series of each site's own agent.
     own: Vec<Vec<usize>>,
     boots: Vec<Boots>,
     links: BTreeMap<(usize, u32, u32), LinkMemory>,
     downtimes: Vec<Span>,
     ahead: Vec<Noted>,
-    /// Rounds that proved power during an outage, by site: kept when the rounds no longer are.
-    powered: Vec<BTreeSet<Timestamp>>,
+    /// The latest moment of which is known that it has come.
+    reached: Timestamp,
+    /// What rounds told of incidents.
+    recall: Recall,
     counters: Counters,
     judged: Judgement,
     revision: u64,
-    changed: bool,
+    standing: Standing,
+    /// Whether everything has to be judged again; if not, only these series, and the links of these sites.
+    whole: bool,
+    touched: BTreeSet<usize>,
+    relinked: BTreeSet<usize>,
     /// The incidents of each root, by their number in the last judgement.
-    rooted: Vec<Vec<usize>>,
+    rooted: HashMap<usize, Vec<usize>>,
+    /// Roots with an incident that is not told or not settled.
+    pending: BTreeSet<usize>,
     /// Sites whose incidents may have another cause by what arrived.
     recause: BTreeSet<usize>,
+    /// When the passing of time may change a series, and of each series the one that counts.
     deadlines: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    deadline_of: Vec<Option<Timestamp>>,
+    /// When a link is dark no longer, by site, if nobody says so again.
+    brightens: BTreeSet<(Timestamp, usize)>,
+    /// When the first open stay outlasts its correlation.
+    opens: Option<Timestamp>,
+    /// When everything has to be judged again.
     next: Option<Timestamp>,
 }
 
@@ -128,20 +145,27 @@ impl Live {
             unsettled: BTreeSet::new(),
             waiting: 0,
             presumed: Vec::new(),
-            waited_until: None,
             own: vec![Vec::new(); sites],
             boots: vec![Boots::default(); sites],
             links: BTreeMap::new(),
             downtimes: Vec::new(),
             ahead: Vec::new(),
-            powered: vec![BTreeSet::new(); sites],
+            reached: Timestamp::MIN,
+            recall: Recall::default(),
             counters: Counters::default(),
             judged: Judgement { until: Timestamp::MIN, ..Judgement::default() },
             revision: 0,
-            changed: true,
-            rooted: vec![Vec::new(); sites],
+            standing: Standing::default(),
+            whole: true,
+            touched: BTreeSet::new(),
+            relinked: BTreeSet::new(),
+            rooted: HashMap::new(),
+            pending: BTreeSet::new(),
             recause: BTreeSet::new(),
             deadlines: BinaryHeap::new(),
+            deadline_of: Vec::new(),
+            brightens: BTreeSet::new(),
+            opens: None,
             next: None,
         }
     }
@@ -158,23 +182,28 @@ impl Live {
         match Noted::of(&self.places, observation) {
             Err(Refusal::Unknown) => self.counters.unknown += 1,
             Err(Refusal::Misdated) => self.counters.misdated += 1,
-            Ok(noted) if noted.at() < self.judged.until => self.take(noted),
+            Ok(noted) if noted.at() < self.reached => self.take(noted),
             Ok(_) if self.ahead.len() >= MAX_AHEAD => self.counters.too_many_ahead += 1,
             Ok(noted) => self.ahead.push(noted),
+        }
+    }
+
+    /// It is `now` at least: what is dated before is taken in as it comes, and no longer waits for a judgement. Whoever reads
+    /// a journal from its beginning says so now and then, and judges now and then as well: what rounds tell of incidents is
+    /// remembered from judgement to judgement, and read again in the journal otherwise.
+    pub fn reach(&mut self, now: Timestamp) {
+        if now > self.reached {
+            self.reached = now;
+            self.take_what_is_due(now);
         }
     }
 
     /// What is known at `now`. Cheap when nothing happened since the last time. Time never runs backwards: an earlier
     /// `now` than the last one counts as the last one.
     pub fn judge(&mut self, now: Timestamp) -> &Judgement {
-        let now = now.max(self.judged.until);
-        self.take_what_is_due(now);
-        if self.changed || self.from.is_none() || self.is_due(now) {
-            self.judge_anew(now);
-        } else {
-            self.extend(now);
-        }
-        self.judge_causes();
+        let now = now.max(self.reached);
+        self.reach(now);
+        self.judge_at(now);
         &self.judged
     }
 
@@ -191,6 +220,9 @@ impl Live {
     }
 
     fn take_what_is_due(&mut self, now: Timestamp) {
+        if self.ahead.is_empty() {
+            return;
+        }
         let mut due: Vec<Noted> = self.ahead.extract_if(.., |noted| noted.at() < now).collect();
         due.sort_by_key(Noted::at);
         due.into_iter().for_each(|noted| self.take(noted));

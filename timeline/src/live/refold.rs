@@ -15,7 +15,10 @@ use super::{
     milestone::{Milestone, Stand, behind},
     series::Series,
 };
-use crate::span::{Span, plus};
+use crate::{
+    evidence::Change,
+    span::{Span, plus},
+};
 
 /// What became of folding again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,8 +103,45 @@ impl Series {
             self.again.push(Span::new(span.to, touched.map_or(span.to, |to| to.max(span.to))));
         }
         passed.push(Milestone { at: before.at, stand, rounds: count });
+        let reach = stand_reach(&passed);
         self.milestones.splice(begin..=end, passed);
         self.replace_changes(changes);
+        if same {
+            self.realign(reach);
+        }
         Refolded::Done
+    }
+
+    /// What stands behind a stretch that was folded again remembers its last two changes; those that lie before `reach` may
+    /// be others now.
+    fn realign(&mut self, reach: Timestamp) {
+        let all = self.changes().to_vec();
+        let known = all.partition_point(|change| change.at <= reach);
+        let realigned = |own: &[Change]| -> Vec<Change> {
+            let later = own.iter().copied().filter(|change| change.at > reach);
+            let both: Vec<Change> =
+                all[known.saturating_sub(2)..known].iter().copied().chain(later).collect();
+            both[both.len().saturating_sub(2)..].to_vec()
+        };
+        let behind = self.milestones.partition_point(|milestone| milestone.stand.last() <= Some(reach));
+        for milestone in &mut self.milestones[behind..] {
+            if let Stand::Turning(evidence) = &mut milestone.stand {
+                let changes = realigned(evidence.changes());
+                evidence.replace_changes(changes);
+            }
+        }
+        let base = realigned(self.base_changes());
+        self.replace_base_changes(base);
+    }
+}
+
+/// Up to where changes may be others now, after folding up to the last of `passed`.
+fn stand_reach(passed: &[Milestone]) -> Timestamp {
+    match passed.last().map(|milestone| &milestone.stand) {
+        Some(Stand::Resting(rest)) => rest.last,
+        Some(Stand::Turning(evidence)) => {
+            evidence.changes().first().map_or(Timestamp::MIN, |change| plus(change.at, -1))
+        }
+        None => Timestamp::MIN,
     }
 }

@@ -161,6 +161,15 @@ impl Series {
         self.head.replace_changes(changes);
     }
 
+    /// The last two changes of what is settled.
+    pub(super) fn base_changes(&self) -> &[Change] {
+        self.base.evidence().changes()
+    }
+
+    pub(super) fn replace_base_changes(&mut self, changes: Vec<Change>) {
+        self.base.replace_changes(changes);
+    }
+
     /// An automaton of its kind that stands where `evidence` does.
     pub(super) fn automaton(&self, evidence: Evidence) -> Automaton {
         self.base.at(evidence)

@@ -15,7 +15,7 @@ use kentongan_model::{
 use super::{Live, folding, kept::Kept, noted::Noted, refold::Refolded};
 use crate::{
     places::{About, Place},
-    span::Span,
+    span::{Span, plus},
 };
 
 /// Observations that are wanted again from the journal.
@@ -34,9 +34,12 @@ impl Live {
     /// What has to be read again in the journal, if anything.
     #[must_use]
     pub fn wanting(&self) -> Option<Wanting> {
-        let ix = *self.unsettled.first()?;
-        let (vantage, about, series) = &self.series[ix];
-        let span = series.wanted(self.limits)?;
+        let unsettled = self.unsettled.first().map(|ix| (*ix, self.series[*ix].2.wanted(self.limits)));
+        let asked = self.recall.questions.first();
+        let asked = asked.map(|(ix, from, until)| (*ix, Some(Span::new(*from, plus(*until, 1)))));
+        let (ix, span) = unsettled.or(asked)?;
+        let (vantage, about, _) = &self.series[ix];
+        let span = span?;
         let agent = match about {
             About::Agent(site) => Place::of_site(*site as usize),
             _ => *vantage,
@@ -61,8 +64,19 @@ impl Live {
                 rounds.entry(round.at()).and_modify(|known| *known = (*known).max(round)).or_insert(round);
             }
         }
+        let meant = self.meant(wanting);
+        for (ix, from, until) in self.recall.questions.clone() {
+            let told = found.contains_key(&ix) && self.asked(ix, wanting) || meant == Some(ix);
+            if told && wanting.span.from <= from && until < wanting.span.to {
+                let rounds = found.get(&ix);
+                self.recall.answer((ix, from, until), rounds.unwrap_or(&BTreeMap::new()));
+                self.whole = true;
+            }
+        }
         for ix in self.unsettled.clone() {
-            let Some(span) = self.asked(ix, wanting) else { continue };
+            // Whoever gave only what was asked for says nothing of others.
+            let told = found.contains_key(&ix) && self.asked(ix, wanting) || meant == Some(ix);
+            let Some(span) = self.series[ix].2.wanted(self.limits).filter(|_| told) else { continue };
             if wanting.span.from > span.from || span.to > wanting.span.to {
                 continue;
             }
@@ -78,34 +92,46 @@ impl Live {
             if series.again.is_empty() {
                 self.unsettled.remove(&ix);
             }
-            self.changed = true;
+            self.touched.insert(ix);
         }
     }
 
     /// Gives up what was [`wanting`](Self::wanting), because the journal no longer has it: the late rounds are counted
     /// `too_late`.
     pub fn give_up(&mut self, wanting: &Wanting) {
-        for ix in self.unsettled.clone() {
-            if self.asked(ix, wanting).is_some_and(|span| span.overlap(wanting.span).is_some()) {
-                let series = &mut self.series[ix].2;
-                self.counters.too_late += series.late.len() as u64;
-                self.waiting -= series.late.len();
-                series.late.clear();
-                series.again.clear();
-                self.unsettled.remove(&ix);
-            }
+        let Some(ix) = self.meant(wanting) else { return };
+        let asked = self.recall.questions.iter().filter(|question| question.0 == ix).copied();
+        for question in asked.collect::<Vec<_>>() {
+            self.recall.answer(question, &BTreeMap::new());
+            self.whole = true;
+        }
+        if self.unsettled.remove(&ix) {
+            let series = &mut self.series[ix].2;
+            self.counters.too_late += series.late.len() as u64;
+            self.waiting -= series.late.len();
+            series.late.clear();
+            series.again.clear();
         }
     }
 
-    /// What is wanted of a series, if `wanting` asks of the same agent for the same: deliveries, or rounds.
-    fn asked(&self, ix: usize, wanting: &Wanting) -> Option<Span> {
-        let (vantage, about, series) = &self.series[ix];
+    /// The series that is meant.
+    fn meant(&self, wanting: &Wanting) -> Option<usize> {
+        let place = self.places.place_of(&wanting.vantage)?;
+        let key = match &wanting.subject {
+            Some(subject) => (place, self.places.subject(subject)?),
+            None => (Place::CORE, About::agent(place.site()?)),
+        };
+        self.index.get(&key).copied()
+    }
+
+    /// Whether `wanting` asks of the same agent for the same as this series: deliveries, or rounds.
+    fn asked(&self, ix: usize, wanting: &Wanting) -> bool {
+        let (vantage, about, _) = &self.series[ix];
         let deliveries = wanting.subject.is_none();
         let (place, same) = match about {
             About::Agent(site) => (Place::of_site(*site as usize), deliveries),
             _ => (*vantage, !deliveries),
         };
-        let asked = same && self.places.place_of(&wanting.vantage) == Some(place);
-        series.wanted(self.limits).filter(|_| asked)
+        same && self.places.place_of(&wanting.vantage) == Some(place)
     }
 }

@@ -3,10 +3,7 @@
 //! Between the lines of a log and the rules. Rules guarded here: the order of lines and lines that come twice change
 //! nothing; a line at `until` or later is left out, and so is one about something that the inventory does not have.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::collections::{BTreeMap, HashMap};
 
 use kentongan_model::{
     observation::{InterfaceState, Oper},
@@ -19,7 +16,7 @@ use crate::{
     facts::{DarkLink, Facts, Track},
     heartbeat::{Counting, Heartbeats},
     incident::Witness,
-    judgement::{Judgement, conclude},
+    judgement::{Conclusion, Judgement},
     links::{dark, darker, told},
     places::{About, Place, Places},
     replay::log::Line,
@@ -159,10 +156,10 @@ impl<'a> Gathered<'a> {
         for series in &mut self.series {
             in_order(&mut series.samples);
         }
-        let tracks: Vec<Track<'_>> = self.series.iter().map(|series| self.fold(series, &downtimes)).collect();
+        let tracks: Vec<Track> = self.series.iter().map(|series| self.fold(series, &downtimes)).collect();
         let period = Span::new(self.from.unwrap_or(self.until), self.until);
         let facts = Facts::gather(self.places, period, tracks, self.dark());
-        conclude(&facts, &self).0
+        Conclusion::of(&facts).judgement(&facts, &self)
     }
 
     fn dark(&self) -> Vec<Vec<DarkLink>> {
@@ -173,7 +170,7 @@ impl<'a> Gathered<'a> {
         links
     }
 
-    fn fold(&self, series: &Series, downtimes: &[Span]) -> Track<'static> {
+    fn fold(&self, series: &Series, downtimes: &[Span]) -> Track {
         let (pace, limits) = (self.places.pace(series.about), self.places.limits(series.about));
         let bridged = self.places.bridged(series.vantage, series.about);
         let evidence = if matches!(series.about, About::Agent(_)) {
@@ -191,8 +188,19 @@ impl<'a> Gathered<'a> {
             evidence
         };
         let silence = evidence.silence(self.until, pace);
-        let changes = Cow::Owned(evidence.changes().iter().copied().chain(silence).collect());
+        let changes = evidence.changes().iter().copied().chain(silence).collect();
         Track { vantage: series.vantage, about: series.about, proven: evidence.proven(), changes }
+    }
+}
+
+impl Gathered<'_> {
+    /// The first answered round of a series after `moment`.
+    fn answered(&self, track: usize, moment: Timestamp) -> Option<Timestamp> {
+        let series = &self.series[track];
+        let limits = self.places.limits(series.about);
+        let next = series.samples.partition_point(|sample| sample.at <= moment);
+        let answered = |sample: &&Sample| sample.outcome(limits) != Outcome::Failed;
+        series.samples[next..].iter().find(answered).map(|sample| sample.at)
     }
 }
 
@@ -209,14 +217,19 @@ impl Witness for Gathered<'_> {
         measured.min()
     }
 
-    fn answered(&self, track: usize, moment: Timestamp) -> Option<Timestamp> {
-        let series = &self.series[track];
-        let limits = self.places.limits(series.about);
-        let next = series.samples.partition_point(|sample| sample.at <= moment);
-        series.samples[next..]
-            .iter()
-            .find(|sample| sample.outcome(limits) != Outcome::Failed)
-            .map(|sample| sample.at)
+    fn answers(
+        &self,
+        (_, started): (usize, Timestamp),
+        by: Timestamp,
+        tracks: &[usize],
+        _one: bool,
+    ) -> Vec<(usize, Timestamp)> {
+        let first = |ix: usize| self.answered(ix, started).filter(|at| *at <= by).map(|at| (ix, at));
+        tracks.iter().filter_map(|ix| first(*ix)).collect()
+    }
+
+    fn answered_since(&self, track: usize, moment: Timestamp) -> bool {
+        self.answered(track, moment).is_some()
     }
 
     fn boots(&self, site: usize) -> &Boots {
