@@ -14,7 +14,8 @@ use std::{
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use kentongan_model::{
     id::Vantage,
-    inventory::{Fault, Faults, Kind, Network, plans::Plans},
+    inventory::{Contract, Fault, Faults, Kind, Network, plans::Plans},
+    state::Cause,
 };
 
 use crate::inventory_file;
@@ -23,6 +24,9 @@ use crate::inventory_file;
 const SHOWN_LINES: usize = 3;
 /// Addresses that are named when several targets share one.
 const SHOWN_ADDRESSES: usize = 5;
+
+/// Contracts that are told one by one.
+const SHOWN_CONTRACTS: usize = 10;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -106,14 +110,51 @@ fn summary(path: &Path, network: &Network) -> String {
             targets().filter(|target| target.snmp.is_some()).count(),
             count(targets().map(|target| target.links.len()).sum(), "link"),
         ),
-        format!("  {}", count(network.maintenance.len(), "maintenance window")),
         format!(
-            "  the core probes {}, {} among them",
-            count(core.targets.len(), "address"),
-            count(network.references.len(), "reference"),
+            "  {}, {}, {}",
+            count(network.maintenance.len(), "maintenance window"),
+            count(network.sites.iter().filter(|site| site.service_hours.is_some()).count(), "site")
+                + " with service hours",
+            count(network.contracts.len(), "contract"),
         ),
     ];
-    lines.into_iter().chain(remarks(network, &plans)).map(|line| line + "\n").collect()
+    let core = format!(
+        "  the core probes {}, {} among them",
+        count(core.targets.len(), "address"),
+        count(network.references.len(), "reference"),
+    );
+    let contracts = network.contracts.iter().take(SHOWN_CONTRACTS).map(|contract| told(contract, network));
+    let more = network.contracts.len().saturating_sub(SHOWN_CONTRACTS);
+    let more = (more > 0).then(|| format!("    and {more} more"));
+    let lines = lines.into_iter().chain(contracts).chain(more).chain([core]);
+    lines.chain(remarks(network, &plans)).map(|line| line + "\n").collect()
+}
+
+/// What a contract says, and whom it covers.
+fn told(contract: &Contract, network: &Network) -> String {
+    let Contract { provider, target, min_outage, not_counted, restitution } = contract;
+    let sites = network.sites.iter().filter(|site| site.provider.as_ref() == Some(provider)).count();
+    let mut told = format!("    {provider}: {target} % a month at {}", count(sites, "site"));
+    if !min_outage.is_zero() {
+        told += &format!(", not counting outages under {} s", min_outage.as_secs_f64());
+    }
+    if !not_counted.is_empty() {
+        let causes: Vec<&str> = not_counted.iter().map(|cause| named(*cause)).collect();
+        told += &format!(", nor those of {}", causes.join(" and "));
+    }
+    if let Some(percent) = restitution {
+        told += &format!(", {percent} % back for each percent missed");
+    }
+    told
+}
+
+/// A cause as the inventory writes it.
+fn named(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Power => "power",
+        Cause::Link => "link",
+        Cause::Undetermined => "undetermined",
+    }
 }
 
 /// What is no fault, and still worth a look.
@@ -245,9 +286,28 @@ mod tests {
           3 sites: 1 backbone, 0 kecamatan, 2 desa, 0 hotspot
           1 agent at sites, and the core's
           3 targets, 0 polled over SNMP, 0 links named
-          0 maintenance windows
+          0 maintenance windows, 0 sites with service hours, 0 contracts
           the core probes 2 addresses, 1 reference among them
         note: desa-a/gateway and desa-b/gateway have the same address 10.0.0.2
         ");
+    }
+
+    #[test]
+    fn what_providers_have_promised_is_told() {
+        let text = "[network]\nname = \"Kabupaten Uji\"\n\
+            [[site]]\nid = \"hs-a\"\nname = \"Kantor\"\nkind = \"hotspot\"\naddress = \"10.0.0.1\"\nprovider = \"Icon+\"\n\
+            service_hours = \"Sen-Jum 07.00-17.00\"\n\
+            [[contract]]\nprovider = \"Icon+\"\ntarget = 99.5\nmin_outage = \"5m\"\nnot_counted = [\"power\"]\nrestitution = 5\n";
+        let told = summary(Path::new("hotspots.toml"), &Network::parse(text).expect("no fault"));
+        let lines: Vec<&str> = told.lines().skip(4).collect();
+        assert_eq!(
+            lines,
+            [
+                "  0 maintenance windows, 1 site with service hours, 1 contract",
+                "    Icon+: 99.5 % a month at 1 site, not counting outages under 300 s, nor those of power, \
+                 5 % back for each percent missed",
+                "  the core probes 1 address, 0 references among them",
+            ]
+        );
     }
 }
