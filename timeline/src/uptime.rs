@@ -205,6 +205,8 @@ fn decimals(value: f64, count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::span::tests::{at, span};
 
@@ -271,6 +273,57 @@ mod tests {
         let seen = uptime_within(&story(), &work, &night, 99.0);
         assert_eq!((seen.sums.maintenance_ms, seen.sums.period_ms()), (190_000, 670_000));
         assert_eq!(uptime_within(&story(), &work, &[], 99.0).sums.period_ms(), 0);
+    }
+
+    /// Spans of a thousand seconds, from places where they begin and end in turn.
+    fn spans() -> impl Strategy<Value = Vec<Span>> {
+        prop::collection::btree_set(0..1000_i64, 0..8).prop_map(|places| {
+            let places: Vec<i64> = places.into_iter().collect();
+            places.chunks_exact(2).map(|pair| span(pair[0], pair[1])).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn figures_are_those_of_counting_second_by_second(
+            changes in prop::collection::btree_map(1..1000_i64, 0..5_usize, 0..12),
+            first in 0..5_usize,
+            (work, hours) in (spans(), spans()),
+        ) {
+            const STATES: [State; 5] =
+                [State::Up, State::Degraded, State::Down, State::Unreachable, State::Unknown];
+            let from = std::iter::once((0, first)).chain(changes);
+            let from: Vec<(i64, State)> = from.map(|(at, state)| (at, STATES[state])).collect();
+            let ends = from.iter().skip(1).map(|(at, _)| *at).chain([1000]);
+            let story: Vec<_> = from.iter().zip(ends).map(|((at, state), end)| interval(*state, *at, end)).collect();
+            let seen = uptime_within(&story, &work, &hours, 99.0);
+
+            let (mut sums, mut episodes, mut broken) = (Sums::default(), vec![0_i64], false);
+            for second in 0..1000 {
+                let inside = |spans: &[Span]| spans.iter().any(|span| span.contains(at(second)));
+                let state = story.iter().find(|it| it.span().contains(at(second))).map(|it| it.state);
+                let out = matches!(state, Some(State::Down | State::Unreachable));
+                if out && !broken {
+                    episodes.push(0);
+                }
+                broken = out;
+                match state.filter(|_| inside(&hours)) {
+                    None => {}
+                    Some(_) if inside(&work) => sums.maintenance_ms += 1000,
+                    Some(State::Up | State::Degraded) => sums.up_ms += 1000,
+                    Some(State::Down) => sums.down_ms += 1000,
+                    Some(State::Unreachable) => sums.unreachable_ms += 1000,
+                    Some(State::Unknown) => sums.unknown_ms += 1000,
+                }
+                if out && inside(&hours) && !inside(&work) {
+                    *episodes.last_mut().unwrap() += 1000;
+                }
+            }
+            prop_assert_eq!(seen.sums, sums);
+            prop_assert_eq!(seen.sums.period_ms(), hours.iter().map(|span| span.millis()).sum::<i64>());
+            prop_assert_eq!(seen.longest_ms, episodes.iter().copied().max().unwrap());
+            prop_assert_eq!(seen.outages as usize, episodes.iter().filter(|length| **length > 0).count());
+        }
     }
 
     #[test]
