@@ -15,7 +15,7 @@ use axum::{
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use kentongan_model::{event::IncidentRecord, inventory::Language, time::Timestamp};
+use kentongan_model::{inventory::Language, time::Timestamp};
 use kentongan_timeline::{By, Span, Uptime, groups};
 
 use self::{
@@ -71,8 +71,7 @@ pub(super) async fn page(
             }
         }
         let open = state::open_incidents(conn, INCIDENTS)?;
-        let incidents: Vec<IncidentRecord> = open.into_iter().map(|kept| kept.record).collect();
-        Ok((uptimes, incidents))
+        Ok((uptimes, open))
     });
     let (uptimes, incidents) = read.await?;
     let network = &seen.inventory.network;

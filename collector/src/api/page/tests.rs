@@ -2,10 +2,14 @@
 
 use std::{fmt::Write, time::Duration};
 
-use kentongan_model::{event::SiteRef, state::Cause};
-use kentongan_timeline::Interval;
+use kentongan_model::{
+    event::{Amendment, Change, IncidentRecord, Reason, SiteRef},
+    state::Cause,
+};
+use kentongan_timeline::{CauseEvidence, DarkPort, Interval};
 
 use super::*;
+use crate::ledger::Telling;
 
 const SMALL: &str = r#"
 [network]
@@ -67,9 +71,9 @@ fn named(id: &str, name: &str) -> SiteRef {
     SiteRef { id: id.to_owned(), name: name.to_owned(), kind: Kind::Desa, region: None, provider: None }
 }
 
-fn incident(root: SiteRef, affected: Vec<SiteRef>) -> IncidentRecord {
+fn incident(root: SiteRef, affected: Vec<SiteRef>) -> Kept {
     let started_at = at("2026-10-31T21:40:00Z");
-    IncidentRecord {
+    let record = IncidentRecord {
         id: 1,
         root,
         started_at,
@@ -83,7 +87,30 @@ fn incident(root: SiteRef, affected: Vec<SiteRef>) -> IncidentRecord {
         revision: 1,
         revised_at: None,
         amendments: Vec::new(),
-    }
+    };
+    Kept { record, evidence: CauseEvidence::default(), telling: Telling::Opened }
+}
+
+/// The same, of which a delivery that came late told more.
+fn revised(root: SiteRef, affected: Vec<SiteRef>) -> Kept {
+    let mut kept = incident(root, affected);
+    let (from, to) = (at("2026-10-31T21:30:00Z"), at("2026-11-01T03:00:00Z"));
+    kept.record.cause = Cause::Link;
+    kept.evidence.measured_at = Some(at("2026-10-31T21:41:00Z"));
+    kept.evidence.dark_port = Some(DarkPort {
+        site: "noc".parse().unwrap(),
+        interface: "sfp<1>".to_owned(),
+        since: at("2026-10-31T21:39:00Z"),
+    });
+    kept.record.off_hours = true;
+    kept.record.revision = 2;
+    kept.record.amendments = vec![Amendment {
+        revision: 2,
+        at: now(),
+        changes: vec![Change::Cause { was: Cause::Undetermined, now: Cause::Link }],
+        reasons: vec![Reason::LateData { agent: "kec-a".to_owned(), from, to, late_s: 4470 }],
+    }];
+    kept
 }
 
 fn small(language: Language) -> String {
@@ -95,8 +122,7 @@ fn small(language: Language) -> String {
         ("desa-b", site(State::Degraded, "2026-10-30T01:00:00Z")),
     ];
     let sites = states.map(|(id, now)| (id.parse().unwrap(), now)).into();
-    let incidents =
-        [incident(named("kec-a", "Kecamatan A"), vec![named("desa-a", "Desa <b>A</b> & 'lain'")])];
+    let incidents = [revised(named("kec-a", "Kecamatan A"), vec![named("desa-a", "Desa <b>A</b> & 'lain'")])];
     let uptimes = [("network", 99.996), ("kind:backbone", 100.0), ("kecamatan:33.03.07", 75.5)];
     let uptimes = uptimes.map(|(key, pct)| (key.to_owned(), pct)).into();
     let facts =
@@ -125,8 +151,8 @@ fn large(count: usize, kecamatans: usize, name: &str, state: impl Fn(usize) -> S
     let uptimes = uptimes.chain([("network".to_owned(), 99.98)]).collect();
     let downs = network.sites.iter().enumerate().filter(|(n, _)| state(*n) == State::Down);
     let affected = vec![named("x", name); 200];
-    let incidents: Vec<IncidentRecord> =
-        downs.map(|(_, site)| incident(named(site.id.as_str(), &site.name), affected.clone())).collect();
+    let incidents: Vec<Kept> =
+        downs.map(|(_, site)| revised(named(site.id.as_str(), &site.name), affected.clone())).collect();
     let facts =
         Facts { network: &network, now: now(), sites: &sites, incidents: &incidents, uptimes: &uptimes };
     Page::of(&facts, Language::Id).render().unwrap()

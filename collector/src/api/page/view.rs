@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use kentongan_model::{
-    event::IncidentRecord,
     id::SiteId,
     inventory::{Language, Network, Site},
-    state::{Kind, State},
+    state::{Cause, Kind, State},
     time::Timestamp,
+    wording,
 };
 
 use super::{
     choose::{Candidate, Offer, choose},
-    words::{Words, clipped, escaped},
+    words::{Words, clipped, clipped_to, escaped},
 };
-use crate::board::SiteNow;
+use crate::{board::SiteNow, ledger::Kept};
 
 /// The whole page stays below this.
 pub(super) const PAGE_BYTES: usize = 30_000;
@@ -23,6 +23,10 @@ pub(super) const PAGE_BYTES: usize = 30_000;
 const INCIDENTS: usize = 20;
 /// Sites that are named with an incident; the others are counted.
 const AFFECTED: usize = 3;
+/// Characters of a revision that are shown.
+const REVISION: usize = 200;
+/// Bytes of causes and revisions that are shown in all.
+const NOTES: usize = 4_000;
 /// What the markup around a site costs.
 const ROW_MARKUP: usize = "<li class=u> <i></i>\n".len();
 /// What the markup around a group costs, with the line that counts what is not listed.
@@ -42,7 +46,7 @@ pub(super) struct Facts<'a> {
     /// The sites as they were judged.
     pub(super) sites: &'a BTreeMap<SiteId, SiteNow>,
     /// The incidents that last, the latest first.
-    pub(super) incidents: &'a [IncidentRecord],
+    pub(super) incidents: &'a [Kept],
     /// Uptime today in percent by the key of the group, such as `kecamatan:33.03.07`.
     pub(super) uptimes: &'a BTreeMap<String, f64>,
 }
@@ -76,6 +80,7 @@ struct Outage {
     since: String,
     lasts: String,
     affected: Option<String>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -127,12 +132,7 @@ impl Page {
             operator: facts.network.operator.as_deref().map(clipped),
             as_of: format!("{} {zone}", words.moment(facts.now, facts.now, &facts.network.timezone)),
             counts: counts(all.iter().map(|row| row.state), words),
-            incidents: facts
-                .incidents
-                .iter()
-                .take(INCIDENTS)
-                .map(|i| facts.outage(i, words, &zone))
-                .collect(),
+            incidents: facts.outages(words, &zone),
             more_incidents: (more > 0).then(|| words.more(more)),
             uptime: uptime.map_or_else(|| words.no_figure.to_owned(), |pct| words.percent(*pct)),
             groups: Vec::new(),
@@ -206,7 +206,23 @@ impl Facts<'_> {
         Row { state, class: class(state), name: clipped(&site.name), note }
     }
 
-    fn outage(&self, incident: &IncidentRecord, words: &Words, zone: &str) -> Outage {
+    fn outages(&self, words: &Words, zone: &str) -> Vec<Outage> {
+        let mut room = NOTES;
+        let mut outages: Vec<Outage> =
+            self.incidents.iter().take(INCIDENTS).map(|kept| self.outage(kept, words, zone)).collect();
+        for outage in &mut outages {
+            // What is left out stands in the API.
+            outage.notes.retain(|note| {
+                let fits = escaped(note) <= room;
+                room -= if fits { escaped(note) } else { 0 };
+                fits
+            });
+        }
+        outages
+    }
+
+    fn outage(&self, kept: &Kept, words: &Words, zone: &str) -> Outage {
+        let incident = &kept.record;
         let since = words.moment(incident.started_at, self.now, &self.network.timezone);
         let named = incident.affected.iter().take(AFFECTED).map(|site| clipped(&site.name));
         let mut names: Vec<String> = named.collect();
@@ -215,12 +231,45 @@ impl Facts<'_> {
             names.push(words.more(rest));
         }
         let affected = format!("{} {all} {}: {}", words.took_down, words.site_count, names.join(", "));
+        let marks = [
+            (incident.maintenance, words.maintenance),
+            (incident.off_hours, words.off_hours),
+            (incident.flapping, words.flapping),
+        ];
         let lasts = words.length(self.now.since(incident.started_at));
+        let marks = marks.into_iter().filter(|(holds, _)| *holds).map(|(_, mark)| mark.to_owned());
+        let revised = incident.amendments.last().map(|last| {
+            let said = wording::amendment(last, &self.network.timezone, words.language);
+            clipped_to(&said, REVISION)
+        });
         Outage {
             root: clipped(&incident.root.name),
             since: format!("{since} {zone}"),
-            lasts: if incident.maintenance { format!("{lasts}, {}", words.maintenance) } else { lasts },
+            lasts: std::iter::once(lasts).chain(marks).collect::<Vec<_>>().join(", "),
             affected: (all > 0).then_some(affected),
+            notes: self.cause(kept, words).into_iter().chain(revised).collect(),
+        }
+    }
+
+    /// What is known of the cause, and what that rests on; none when that is nothing.
+    fn cause(&self, kept: &Kept, words: &Words) -> Option<String> {
+        let moment = |at| words.moment(at, self.now, &self.network.timezone);
+        let (cause, evidence) = (kept.record.cause, &kept.evidence);
+        let dark = evidence
+            .dark_port
+            .as_ref()
+            .map(|port| words.dark(&clipped(&port.interface), port.site.as_str(), &moment(port.since)));
+        let rests = [
+            evidence.booted_at.map(|at| words.booted(&moment(at))),
+            evidence.measured_at.map(|at| words.measured(&moment(at))),
+            dark,
+        ];
+        let rests: Vec<String> = rests.into_iter().flatten().collect();
+        let known = wording::cause(cause, words.language);
+        match (cause, rests.is_empty()) {
+            (Cause::Undetermined, true) => None,
+            (_, true) => Some(format!("{}: {known}", words.cause)),
+            (_, false) => Some(format!("{}: {known} ({})", words.cause, rests.join("; "))),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use kentongan_model::{inventory::Language, state::State, time::Timestamp};
+use kentongan_model::{inventory::Language, state::State, time::Timestamp, wording};
 
 /// Characters of a name that are shown.
 const NAME: usize = 48;
@@ -21,6 +21,9 @@ pub(super) struct Words {
     pub(super) since: &'static str,
     pub(super) took_down: &'static str,
     pub(super) maintenance: &'static str,
+    pub(super) off_hours: &'static str,
+    pub(super) flapping: &'static str,
+    pub(super) cause: &'static str,
     pub(super) uptime_today: &'static str,
     pub(super) no_figure: &'static str,
     pub(super) sites: &'static str,
@@ -30,8 +33,6 @@ pub(super) struct Words {
     pub(super) more_groups: &'static str,
     pub(super) waiting: &'static str,
     states: [&'static str; 5],
-    units: [&'static str; 4],
-    months: [&'static str; 12],
 }
 
 const INDONESIAN: Words = Words {
@@ -45,6 +46,9 @@ const INDONESIAN: Words = Words {
     since: "sejak",
     took_down: "Ikut terputus",
     maintenance: "pemeliharaan terjadwal",
+    off_hours: "di luar jam layanan",
+    flapping: "naik-turun",
+    cause: "Penyebab",
     uptime_today: "Ketersediaan hari ini",
     no_figure: "Belum ada data",
     sites: "Lokasi",
@@ -54,8 +58,6 @@ const INDONESIAN: Words = Words {
     more_groups: "kecamatan lainnya",
     waiting: "Data sedang disiapkan setelah sistem dijalankan. Halaman ini dimuat ulang sendiri.",
     states: ["Tersambung", "Terganggu", "Putus", "Tak terjangkau", "Tidak diketahui"],
-    units: ["hari", "jam", "menit", "detik"],
-    months: ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"],
 };
 
 const ENGLISH: Words = Words {
@@ -69,6 +71,9 @@ const ENGLISH: Words = Words {
     since: "since",
     took_down: "Took down",
     maintenance: "planned maintenance",
+    off_hours: "outside service hours",
+    flapping: "up and down",
+    cause: "Cause",
     uptime_today: "Uptime today",
     no_figure: "No data yet",
     sites: "Sites",
@@ -78,8 +83,6 @@ const ENGLISH: Words = Words {
     more_groups: "more kecamatan",
     waiting: "The data is being prepared after the start. This page reloads by itself.",
     states: ["Up", "Degraded", "Down", "Unreachable", "Unknown"],
-    units: ["d", "h", "min", "s"],
-    months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
 };
 
 impl Words {
@@ -104,17 +107,7 @@ impl Words {
 
     /// A time of day, with the date when it is not that of `now`.
     pub(super) fn moment(&self, time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
-        let [local, today] = [time, now].map(|time| time.to_jiff().to_zoned(zone.clone()));
-        let clock = match self.language {
-            Language::Id => local.strftime("%H.%M"),
-            Language::En => local.strftime("%H:%M"),
-        };
-        if local.date() == today.date() {
-            return clock.to_string();
-        }
-        let month = self.months[usize::from(local.month().unsigned_abs()) - 1];
-        let year = if local.year() == today.year() { String::new() } else { format!(" {}", local.year()) };
-        format!("{} {month}{year} {clock}", local.day())
+        wording::short_moment(time, now, zone, self.language)
     }
 
     /// The letters of the zone, such as WIB.
@@ -122,15 +115,9 @@ impl Words {
         time.to_jiff().to_zoned(zone.clone()).strftime("%Z").to_string()
     }
 
-    /// A length of time in its two largest units, to the minute when it is that long.
+    /// A length of time in its two largest units.
     pub(super) fn length(&self, length: Duration) -> String {
-        let seconds = length.as_secs();
-        let counts = [seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60];
-        let first = counts.iter().position(|count| *count > 0).unwrap_or(3);
-        let shown = if first < 2 { first..first + 2 } else { first..first + 1 };
-        let said = shown.filter(|unit| counts[*unit] > 0);
-        said.map(|unit| format!("{} {}", counts[unit], self.units[unit])).collect::<Vec<_>>().join(" ")
-            + if seconds == 0 { "0" } else { "" }
+        wording::length(length, self.language)
     }
 
     /// A percentage, cut off (never rounded up) after two decimals: 100 % means that nothing was missing.
@@ -139,6 +126,30 @@ impl Words {
         match self.language {
             Language::Id => format!("{} %", text.replace('.', ",")),
             Language::En => format!("{text}%"),
+        }
+    }
+
+    /// When the router booted, which was told after it.
+    pub(super) fn booted(&self, at: &str) -> String {
+        match self.language {
+            Language::Id => format!("router menyala {at}"),
+            Language::En => format!("its router booted {at}"),
+        }
+    }
+
+    /// That the agent had power.
+    pub(super) fn measured(&self, at: &str) -> String {
+        match self.language {
+            Language::Id => format!("agennya masih mengukur {at}"),
+            Language::En => format!("its agent still measured {at}"),
+        }
+    }
+
+    /// Which port was dark.
+    pub(super) fn dark(&self, interface: &str, site: &str, since: &str) -> String {
+        match self.language {
+            Language::Id => format!("port {interface} di {site} padam sejak {since}"),
+            Language::En => format!("port {interface} at {site} dark since {since}"),
         }
     }
 
@@ -153,9 +164,14 @@ impl Words {
 
 /// A name, cut when it is very long.
 pub(super) fn clipped(name: &str) -> String {
-    match name.char_indices().nth(NAME) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_owned(),
+    clipped_to(name, NAME)
+}
+
+/// A text, cut when it has more characters than that.
+pub(super) fn clipped_to(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
