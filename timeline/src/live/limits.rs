@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Rounds that are kept of each piece of evidence, for late ones to be put between: 256 are 2 hours at 30 s, 2 kB.
     pub rounds: usize,
-    /// What lies further back is remembered as milestones on a grid of this many milliseconds: 12 hours, 16 bytes each.
+    /// What lies further back is remembered as milestones on a grid of this many milliseconds: 12 hours, 32 bytes each.
     pub milestone_ms: i64,
     /// Rounds that wait to be put between settled ones, in all; those beyond are dropped and counted `too_late`.
     pub late: usize,

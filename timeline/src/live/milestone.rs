@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Change, Evidence, Rest};
 
-/// An automaton between two rounds. Mostly it rests, and takes 16 bytes; streaks and silences take more.
+/// An automaton between two rounds. Mostly it rests; streaks and silences under way take more room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stand {
     Resting(Rest),
