@@ -1,7 +1,8 @@
 //! `kentongan replay`: an observation log in, the timeline that it must give out, as `docs/replay.md` describes.
 //!
 //! Opens the two files and prints one document; the rest is the timeline's. Rule guarded here: exit code 2 and the
-//! place on standard error when anything cannot be read, and nothing on standard output then.
+//! place on standard error when anything cannot be read. Lines that are no observations are told and left out, and the
+//! document tells what the others give; when a file cannot be read at all there is none.
 
 use std::{
     fs::File,
@@ -18,6 +19,9 @@ use crate::inventory_file::{self, CANNOT_READ};
 
 /// From this size on a log is long enough to show how far it was read.
 const LONG_LOG_BYTES: u64 = 16 << 20;
+
+/// Faulty lines of a log that are told; further ones are counted.
+const TOLD_FAULTS: u64 = 20;
 
 /// What to replay.
 #[derive(Debug, clap::Args)]
@@ -45,15 +49,27 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return unreadable;
         }
     };
-    let document = match replay::run(&network, log, arguments.until) {
+    let mut faults = 0;
+    let tell = |fault: replay::LogError| {
+        faults += 1;
+        if faults <= TOLD_FAULTS {
+            eprintln!("error: {path}: {}; the line is left out", crate::chain(&fault));
+        }
+        Ok(())
+    };
+    let document = match replay::run_rest(&network, log, arguments.until, tell) {
         Ok(document) => document,
         Err(error) => {
             eprintln!("error: {path}: {}", crate::chain(&error));
             return unreadable;
         }
     };
+    if faults > TOLD_FAULTS {
+        eprintln!("error: {path}: {} more lines are left out", faults - TOLD_FAULTS);
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     match document.write(&mut out).and_then(|()| out.flush()) {
+        Ok(()) if faults > 0 => unreadable,
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
