@@ -4,6 +4,7 @@
 //! The rules it guards: nothing is acknowledged before it is on disk, and the journal is the truth: whatever is shown
 //! can be computed from it again.
 
+mod again;
 mod api;
 mod board;
 mod boot;
@@ -43,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::reader::read_entry;
 pub use crate::operator::{OPERATOR_TOKEN_FILE, OperatorError};
 pub use crate::{
+    again::{AgainError, monthly_again},
     config::{Config, Limits},
     inventory::InventoryError,
     monthly::{Monthly, MonthlyError, monthly},

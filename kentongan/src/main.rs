@@ -14,6 +14,7 @@ mod first_states;
 mod inventory_file;
 mod maintenance;
 mod replay;
+mod report;
 mod running;
 mod settings;
 mod status;
@@ -32,6 +33,7 @@ Examples:
   kentongan status                         the network as a table
   kentongan agent add kec-kutoarjo         let the agent of a site deliver
   kentongan maintenance add kec-kutoarjo --from now --for 2h --reason splicing
+  kentongan report -o laporan.pdf          last month's report, to print and sign
   kentongan replay --inventory inventory.toml --observations log.jsonl --until 2026-11-01T06:00:00Z
 
 Exit codes: 0 fine, 1 failed or faults found, 2 cannot read or wrong usage.";
@@ -55,6 +57,8 @@ enum Command {
     },
     /// Compute the timeline that an observation log must give
     Replay(replay::Arguments),
+    /// Write a month's report: JSON, CSV, XLSX, PDF or HTML
+    Report(report::Arguments),
     /// Agents in the field: give one its token
     #[command(subcommand)]
     Agent(agents::Command),
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Check { file } => check::run(&file),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Agent(command) => agents::run(&command),
         Command::Maintenance(command) => maintenance::run(&command),
         Command::Addresses(arguments) => addresses::run(&arguments),

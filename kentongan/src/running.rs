@@ -16,7 +16,7 @@ use kentongan_model::{
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{alerting, first_states, inventory_file, settings::Settings};
+use crate::{alerting, first_states, inventory_file, report, settings::Settings};
 
 /// What may be said on the command line; it goes before what stands in the settings.
 #[derive(Debug, clap::Args)]
@@ -98,6 +98,7 @@ async fn run(settings: Settings, network: Network, extent: Extent) -> anyhow::Re
     if let Some(influx) = settings.influx {
         collector = collector.with_influx(influx)?;
     }
+    let collector = collector.with_press(Arc::new(report::print));
     let pinger = IcmpPinger::open()?;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; stop what listens there, or choose another address with --listen")

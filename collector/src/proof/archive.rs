@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 use super::{Moment, ProofError};
 use crate::{
+    inventory::Inventory,
     metrics::Metrics,
     reader::Reader,
     store::{
@@ -94,6 +95,13 @@ impl Archive {
     /// A reader of the journal; what it counts is nobody's.
     pub(super) fn reader(&self) -> Reader {
         Reader::new(self.journal.clone(), Arc::new(Metrics::new()))
+    }
+
+    /// The inventory by which `moment` was judged.
+    pub(crate) fn inventory(&self, moment: &Moment) -> Result<Inventory, ProofError> {
+        let read = |known: &InForce| self.journal.ask_here(|conn| inventories::read(conn, known.id));
+        let last = self.in_force(moment).and_then(|known| read(known.last().ok_or(StoreError::Unrecorded)?));
+        self.journal_said(last)
     }
 
     /// The inventories that were in force up to `moment`.
