@@ -15,7 +15,7 @@ use super::{Kept, Ledger, Telling};
 /// 1. what was told and lasts, by what of the past it is seen in now, the latest where late data have split it;
 /// 2. by its beginning;
 /// 3. by what both have in common;
-/// 4. one that had been withdrawn, when it was after all.
+/// 4. one that had been withdrawn, when it was after all: by the time that it took to confirm it.
 pub(super) fn pair(ledger: &Ledger, judgement: &Judgement) -> Vec<Option<i64>> {
     let mut free: BTreeMap<&str, Vec<&Kept>> = BTreeMap::new();
     for kept in ledger.incidents.values() {
@@ -45,7 +45,11 @@ pub(super) fn pair(ledger: &Ledger, judgement: &Judgement) -> Vec<Option<i64>> {
         claim(known, incident, &|kept| !is_withdrawn(kept) && overlap(&kept.record, incident));
     }
     for (known, incident) in known.iter_mut().zip(&judgement.incidents) {
-        claim(known, incident, &|kept| overlap(&kept.record, incident));
+        claim(known, incident, &|kept| {
+            let (begun, known_down) = (kept.record.started_at, kept.record.confirmed_at);
+            begun <= incident.ended_at.unwrap_or(Timestamp::MAX)
+                && incident.started_at <= known_down.max(begun)
+        });
     }
     known
 }
