@@ -132,7 +132,7 @@ impl Boot {
 
     /// The zero as seen from `mono_ms`, if it is known well enough to place what was measured then.
     pub(crate) fn zero(&self, mono_ms: i64) -> Option<i64> {
-        let before = self.agreed().take_while(|knot| knot.mono_ms <= mono_ms).last();
+        let before = self.agreed().rev().find(|knot| knot.mono_ms <= mono_ms);
         let after = self.agreed().find(|knot| knot.mono_ms > mono_ms);
         let (zero, unsure) = match (before, after) {
             (None, None) => return None,
@@ -166,7 +166,7 @@ impl Boot {
         }
     }
 
-    fn agreed(&self) -> impl Iterator<Item = &Knot> {
+    fn agreed(&self) -> impl DoubleEndedIterator<Item = &Knot> {
         self.knots.iter().filter(|knot| knot.agreed)
     }
 
@@ -179,8 +179,9 @@ impl Boot {
     /// Outside of the knots the clock goes on at the rate that they show, if they show one.
     fn beyond(&self, nearest: &Knot, mono_ms: i64) -> (i64, i64) {
         let reach = (mono_ms - nearest.mono_ms).abs();
-        let (first, last) =
-            (self.agreed().next().unwrap_or(nearest), self.agreed().last().unwrap_or(nearest));
+        let mut agreed = self.agreed();
+        let first = agreed.next().unwrap_or(nearest);
+        let last = agreed.next_back().unwrap_or(first);
         let span = last.mono_ms - first.mono_ms;
         let learnt_ppm = WANDER_PPM + AGREEMENT_MS * 1_000_000 / span.max(1);
         if learnt_ppm < CRYSTAL_PPM {

@@ -223,7 +223,8 @@ impl Judge {
         if !due && !at_once {
             return Ok(());
         }
-        let live = pack(&self.course.live.checkpoint()).map_err(|_| StoreError::Damaged { what: "checkpoint" })?;
+        let live =
+            pack(&self.course.live.checkpoint()).map_err(|_| StoreError::Damaged { what: "checkpoint" })?;
         let (position, run) = (self.course.position, self.run);
         let inventory = self.course.inventory.digest.clone();
         state::keep_checkpoint(&self.state, &state::Checkpoint { position, run, inventory, live })?;
@@ -240,7 +241,8 @@ impl Judge {
     /// The end of the journal gives back what was measured last.
     fn remember_latest(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let since = now - Duration::from_millis(latest::REACH_MS.unsigned_abs());
-        let mut position = self.course.reader.journal().ask_here(|conn| journal::position_at(conn, since))? - 1;
+        let mut position =
+            self.course.reader.journal().ask_here(|conn| journal::position_at(conn, since))? - 1;
         let network = &self.course.inventory.network;
         while position < self.course.position {
             let entries = self.course.reader.after(position, CHUNK)?;

@@ -106,3 +106,37 @@ impl Params {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::{Date, date};
+
+    use super::*;
+
+    /// The period that is asked for by the days with which it begins and ends, at an offset.
+    fn asked(from: Date, to: Date, offset: &str) -> (Timestamp, Timestamp) {
+        let day = |day: Date| format!("{day}T00:00:00%2B{offset}");
+        let uri = format!("/api/v1/uptime?from={}&to={}", day(from), day(to)).parse().unwrap();
+        let query: Query<BTreeMap<String, String>> = Query::try_from_uri(&uri).unwrap();
+        Params(query.0).period(Timestamp::default(), 1).unwrap()
+    }
+
+    #[test]
+    fn months_and_years_can_be_asked_for_as_they_begin_and_end_in_each_indonesian_zone() {
+        for (zone, offset) in
+            [("Asia/Jakarta", "07:00"), ("Asia/Makassar", "08:00"), ("Asia/Jayapura", "09:00")]
+        {
+            for (from, to) in [
+                (date(2026, 10, 1), date(2026, 11, 1)),
+                (date(2026, 12, 1), date(2027, 1, 1)),
+                (date(2026, 1, 1), date(2027, 1, 1)),
+                (date(2028, 2, 1), date(2028, 3, 1)),
+            ] {
+                let midnight = |day: Date| Timestamp::from(day.in_tz(zone).unwrap().timestamp());
+                assert_eq!(asked(from, to, offset), (midnight(from), midnight(to)), "{from} to {to}, {zone}");
+            }
+        }
+        let days = |(from, to): (Timestamp, Timestamp)| to.since(from).as_secs() / 86_400;
+        assert_eq!(days(asked(date(2028, 2, 1), date(2028, 3, 1), "09:00")), 29);
+    }
+}

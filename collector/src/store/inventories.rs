@@ -166,7 +166,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let conn = open(&dir.path().join("journal.db"), JOURNAL_STEPS).unwrap();
         let at = Timestamp::from_millis;
-        let window = MaintenanceWindow { site: "noc".parse().unwrap(), from: at(5), to: at(9), reason: None, added_at: None };
+        let window = MaintenanceWindow {
+            site: "noc".parse().unwrap(),
+            from: at(5),
+            to: at(9),
+            reason: None,
+            added_at: None,
+        };
         assert_eq!(record(&conn, inventory("a", vec![]), 70, at(1)).unwrap(), 1);
         assert_eq!(record(&conn, inventory("a", vec![]), 80, at(2)).unwrap(), 1, "it is in force already");
         assert_eq!(record(&conn, inventory("a", vec![window.clone()]), 90, at(3)).unwrap(), 2);

@@ -75,13 +75,12 @@ fn a_restart_in_between_changes_nothing() {
     let all = |restarts: bool| {
         let folder = tempfile::tempdir().unwrap();
         let mut conn = journal(folder.path());
-        let placed = deliveries.map(|(boot, second, late_s)| {
+        deliveries.map(|(boot, second, late_s)| {
             if restarts {
                 conn = journal(folder.path());
             }
             deliver_late(&conn, boot, second, late_s)
-        });
-        placed
+        })
     };
     assert_eq!(all(true), all(false));
     assert_eq!(zero(all(true)[2]), Some(NOW), "five minutes late, and placed where it belongs");
