@@ -54,17 +54,18 @@ pub(crate) async fn run(
 ) -> Result<(), Panicked> {
     let mut carried = Carried::default();
     let mut failing = false;
+    let mut edited: Option<Arc<Inventory>> = None;
     loop {
         let last = stop.is_cancelled();
         if inventory.has_changed().unwrap_or(false) {
-            let taken = judge.takes_over(&inventory.borrow().clone(), clock.now());
-            // What is not on disk is not judged by: it is tried again the next time.
-            if let Some(taken) = taken
-                && let Ok(id) = writer.keep_inventory(taken.clone()).await
-            {
-                inventory.mark_unchanged();
-                judge.change_inventory(id, taken);
-            }
+            edited = Some(inventory.borrow_and_update().clone());
+        }
+        // What is not on disk is not judged by: it is tried again the next time.
+        if let Some(taken) = edited.as_ref().and_then(|edited| judge.takes_over(edited, clock.now()))
+            && let Ok(id) = writer.keep_inventory(taken.clone()).await
+        {
+            edited = None;
+            judge.change_inventory(id, taken);
         }
         let (clock_there, stopping) = (Arc::clone(&clock), stop.clone());
         let worked = tokio::task::spawn_blocking(move || {

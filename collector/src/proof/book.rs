@@ -12,6 +12,7 @@ use kentongan_timeline::{Incident, Interval, Judgement};
 pub(super) struct Book {
     /// The earliest observation.
     pub(super) from: Option<Timestamp>,
+    until: Timestamp,
     timelines: BTreeMap<SiteId, Vec<Interval>>,
     incidents: Vec<Incident>,
 }
@@ -32,6 +33,7 @@ impl Book {
             known.extend(site.timeline.iter().cloned());
         }
         self.enter_incidents(judgement, network);
+        self.until = judgement.until;
     }
 
     fn enter_incidents(&mut self, judgement: &Judgement, network: &Network) {
@@ -43,7 +45,8 @@ impl Book {
         for incident in open {
             if network.site(&incident.root).is_none() {
                 // The inventory lost its root: what was known stays known, until then.
-                kept.push(incident);
+                let ended_at = incident.ended_at.or(Some(self.until));
+                kept.push(Incident { ended_at, ..incident });
             } else if incident.started_at < begin {
                 before.push(incident);
             }

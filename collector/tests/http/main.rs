@@ -3,6 +3,7 @@
 mod ingest;
 mod maintenance;
 mod metric_store;
+mod proof;
 mod restart;
 mod shapes;
 mod states;
