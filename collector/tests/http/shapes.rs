@@ -74,6 +74,7 @@ async fn a_wrong_parameter_is_told_by_its_name() {
         ("/api/v1/sites/noc/series?from=2020-01-01T00:00:00Z", "from"),
         ("/api/v1/incidents?open=maybe", "open"),
         ("/api/v1/uptime?by=moon", "by"),
+        ("/api/v1/uptime?from=1970-01-01T00:00:00Z", "from"),
         ("/api/v1/events?after=-1", "after"),
         ("/api/v1/events?wait=61", "wait"),
         ("/api/v1/events?wait=1&wait=2", "wait"),
