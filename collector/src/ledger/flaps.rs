@@ -121,8 +121,9 @@ fn is_planned(judged: &SiteJudgement, site: &Site, network: &Network, burst: &Fl
 
 /// The last change between down and up, `since` where there is none later.
 fn last_change(timeline: &[Interval], since: Timestamp) -> Timestamp {
-    let sides = timeline.iter().filter(|interval| interval.state.serves() || interval.state == State::Down);
-    sides.last().map_or(since, |interval| interval.from.max(since))
+    let sides = timeline.iter().rev();
+    let mut sides = sides.filter(|interval| interval.state.serves() || interval.state == State::Down);
+    sides.next().map_or(since, |interval| interval.from.max(since))
 }
 
 fn counted(count: usize) -> u32 {

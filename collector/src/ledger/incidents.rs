@@ -121,16 +121,16 @@ impl Scene<'_> {
             let near = self.near(&incident.root);
             amend(kept, &mut record, &incident.evidence, (self.reasons, &near), now)
         });
-        let ends = record.ended_at.is_some() && telling == Telling::Opened;
         // Who flaps is told once, and then not before it is stable: the end of what was told before waits until then.
         let waits = since.is_some() && !self.flaps.begins(&incident.root) && !record.flapping;
+        let resolves = record.ended_at.is_some() && telling == Telling::Opened && !waits;
         let mut events = Vec::new();
         if untold && is_ripe(incident, now) {
             telling = if record.maintenance || record.off_hours { Telling::Held } else { Telling::Opened };
             if telling == Telling::Opened {
                 events.push(EventKind::IncidentOpened { incident: record.clone() });
             }
-        } else if amended && matches!(telling, Telling::Opened | Telling::Resolved) && !(ends && !waits) {
+        } else if amended && matches!(telling, Telling::Opened | Telling::Resolved) && !resolves {
             events.push(EventKind::IncidentAmended { incident: record.clone() });
         }
         if telling == Telling::Opened && record.ended_at.is_some() && !waits {

@@ -360,7 +360,8 @@ fn whatever_late_data_make_of_a_fault_that_is_closed_nobody_is_called_again() {
     let open = |started| incident(started, Some(started + 20), None);
     let closed = vec![(130, vec![open(100)]), (200, vec![ended(100, 190)])];
     // name, what is judged after it was closed, what the feed tells of each
-    let table: [(&str, Vec<Vec<Incident>>, Vec<Vec<&str>>); 6] = [
+    type Case = (&'static str, Vec<Vec<Incident>>, Vec<Vec<&'static str>>);
+    let table: [Case; 6] = [
         (
             "it lasts after all",
             vec![vec![open(100)], vec![ended(100, 400)]],
