@@ -13,6 +13,7 @@ mod latency;
 mod processor;
 mod prometheus;
 mod table;
+mod timeline;
 mod wire;
 
 #[derive(Parser)]
@@ -32,6 +33,8 @@ enum Figure {
     Icmp(icmp::Icmp),
     /// From a cut to the webhook, against Prometheus and Alertmanager (root).
     Latency(latency::Latency),
+    /// What judging costs: a replay, a month, a large network, a late batch.
+    Timeline(timeline::Timeline),
     /// From the start of the program to a state of every site (root).
     FirstStates(first_states::FirstStates),
 }
@@ -42,11 +45,13 @@ fn main() -> Result<()> {
     match figure {
         Figure::All => {
             by_default::<wire::Wire>().run()?;
+            by_default::<timeline::Timeline>().run()?;
             by_default::<icmp::Icmp>().run()?;
             by_default::<first_states::FirstStates>().run()?;
             by_default::<latency::Latency>().run()
         }
         Figure::Wire(wire) => wire.run(),
+        Figure::Timeline(timeline) => timeline.run(),
         Figure::Icmp(icmp) => icmp.run(),
         Figure::Latency(latency) => latency.run(),
         Figure::FirstStates(first_states) => first_states.run(),
