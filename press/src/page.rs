@@ -8,6 +8,7 @@ mod sites;
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use kentongan_model::{id::SiteId, inventory::Language};
 use kentongan_reports::{Figures, Report, SiteReport};
 use serde::Serialize;
@@ -24,7 +25,7 @@ pub(crate) struct Page {
     pub(crate) token: String,
     pub(crate) page: &'static str,
     pub(crate) of: &'static str,
-    /// When it was computed: year, month, day, hour, minute, second, as the clock on the wall showed it.
+    /// When it was computed: year, month, day, hour, minute, second, in UTC.
     pub(crate) made: [i32; 6],
     pub(crate) preliminary: Option<&'static str>,
     pub(crate) about: Vec<Fact>,
@@ -140,7 +141,7 @@ impl Page {
     pub(crate) fn of(report: &Report, format: Format, language: Language) -> Result<Page, PrintError> {
         let voice = Voice::new(language, &report.timezone)?;
         let words = voice.words;
-        let made = voice.civil(report.seal.made_at);
+        let made = report.seal.made_at.to_jiff().to_zoned(TimeZone::UTC);
         let sites = report.sites.iter().map(|site| (&site.id, site)).collect();
         let writer = Writer { report, voice: &voice, sites };
         let mut sections = vec![writer.summary(), writer.causes()];

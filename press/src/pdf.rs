@@ -141,7 +141,8 @@ fn soften(value: &mut Value) {
 fn softened(text: &str) -> String {
     let (mut soft, mut run) = (String::with_capacity(text.len()), 0);
     for letter in text.chars() {
-        run = if letter.is_whitespace() { 0 } else { run + 1 };
+        // Only plain letters: other scripts are shaped together and are torn by what stands between them.
+        run = if letter.is_ascii_graphic() { run + 1 } else { 0 };
         if run > MAX_WORD {
             soft.push(BREAK);
             run = 1;

@@ -121,14 +121,12 @@ impl Writer<'_> {
         };
         let provider =
             site.provider.as_deref().map_or_else(|| self.none(), |provider| Cell::of(plain(provider)));
-        #[expect(clippy::cast_precision_loss, reason = "a month's milliseconds fit")]
-        let seconds = outage.span.millis() as f64 / 1000.0;
         Row::of(vec![
             Cell::of(plain(&site.name)),
             provider,
             Cell::of(voice.instant(outage.span.from)),
             Cell::of(voice.instant(outage.span.to)),
-            Cell::of(voice.length(seconds)),
+            Cell::of(voice.length(excluded.left_out_s)),
             Cell::of(words.cause(outage.cause)),
             Cell::of(words.why(excluded.why)).with(root),
         ])

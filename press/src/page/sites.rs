@@ -82,11 +82,11 @@ impl Writer<'_> {
     fn columns(&self) -> Vec<Column> {
         let words = self.voice.words;
         let mut columns = vec![
-            Column::words(words.site, 3.1),
-            Column::number(words.uptime, 1.3),
+            Column::words(words.site, 2.9),
+            Column::number(words.uptime, 1.5),
             Column::number(words.own, 1.2),
             Column::number(words.observed, 1.2),
-            Column::number(words.outages, 1.0),
+            Column::number(words.outages, 1.3),
             Column::number(words.mttr, 1.2),
             Column::number(words.mtbf, 1.2),
             Column::number(words.longest, 1.2),

@@ -53,7 +53,7 @@ impl Book<'_> {
         sheet.list(&columns, rows.clone().count())?;
         for (row, (site, outage)) in (1..).zip(rows) {
             let mut values = self.place(site);
-            values.extend(self.outage(outage));
+            values.extend(self.outage(outage, outage.counted_s));
             values.push(Value::Text(self.roots(&names, outage)));
             sheet.row(row, &values)?;
         }
@@ -132,7 +132,7 @@ impl Book<'_> {
         sheet.list(&columns, rows.clone().count())?;
         for (row, (site, excluded)) in (1..).zip(rows) {
             let mut values = self.place(site);
-            values.extend(self.outage(&excluded.outage));
+            values.extend(self.outage(&excluded.outage, excluded.left_out_s));
             values.push(Value::Text(words.why(excluded.why).to_owned()));
             values.push(Value::Text(self.roots(&names, &excluded.outage)));
             sheet.row(row, &values)?;
@@ -176,11 +176,11 @@ impl Book<'_> {
         ]
     }
 
-    fn outage(&self, outage: &Outage) -> [Value; 4] {
+    fn outage(&self, outage: &Outage, seconds: f64) -> [Value; 4] {
         [
             Value::Moment(outage.span.from),
             Value::Moment(outage.span.to),
-            Value::Seconds(outage.counted_s),
+            Value::Seconds(seconds),
             Value::Text(self.voice.words.cause(outage.cause).to_owned()),
         ]
     }
