@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::town::{Crew, Town};
 
 /// Every path that the API serves.
-const PATHS: [&str; 18] = [
+const PATHS: [&str; 19] = [
     "/",
     "/api/v1/agents/{agent}/deliveries",
     "/api/v1/agents/{agent}/plan",
@@ -17,6 +17,7 @@ const PATHS: [&str; 18] = [
     "/api/v1/maintenance",
     "/api/v1/maintenance/{id}",
     "/api/v1/network",
+    "/api/v1/reports/{month}",
     "/api/v1/sites",
     "/api/v1/sites/{id}",
     "/api/v1/sites/{id}/series",
