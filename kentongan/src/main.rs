@@ -12,12 +12,14 @@ mod alerting;
 mod check;
 mod first_states;
 mod inventory_file;
+mod journal;
 mod maintenance;
 mod replay;
 mod report;
 mod running;
 mod settings;
 mod status;
+mod verify;
 
 #[derive(Debug, Parser)]
 #[command(name = "kentongan", version, about = "Watches a district's fibre backbone and public wifi", after_help = EXAMPLES)]
@@ -32,8 +34,9 @@ Examples:
   kentongan up                             watch what hotspots.toml names; http://127.0.0.1:8080
   kentongan status                         the network as a table
   kentongan agent add kec-kutoarjo         let the agent of a site deliver
-  kentongan maintenance add kec-kutoarjo --from now --for 2h --reason splicing
   kentongan report -o laporan.pdf          last month's report, to print and sign
+  kentongan maintenance add kec-kutoarjo --from now --for 2h --reason splicing
+  kentongan verify                         prove that the figures follow from the journal
   kentongan replay --inventory inventory.toml --observations log.jsonl --until 2026-11-01T06:00:00Z
 
 Exit codes: 0 fine, 1 failed or faults found, 2 cannot read or wrong usage.";
@@ -59,6 +62,11 @@ enum Command {
     Replay(replay::Arguments),
     /// Write a month's report: JSON, CSV, XLSX, PDF or HTML
     Report(report::Arguments),
+    /// Hold what the collector shows against a replay of its own journal
+    Verify(verify::Arguments),
+    /// The journal: get its raw material out
+    #[command(subcommand)]
+    Journal(journal::Command),
     /// Agents in the field: give one its token
     #[command(subcommand)]
     Agent(agents::Command),
@@ -80,6 +88,8 @@ fn main() -> ExitCode {
         Command::Check { file } => check::run(&file),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Journal(command) => journal::run(&command),
         Command::Agent(command) => agents::run(&command),
         Command::Maintenance(command) => maintenance::run(&command),
         Command::Addresses(arguments) => addresses::run(&arguments),
