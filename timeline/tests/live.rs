@@ -7,7 +7,7 @@ use kentongan_model::{
     state::State,
     time::Timestamp,
 };
-use kentongan_timeline::{Live, RETENTION_DAYS, SiteJudgement, Wanting};
+use kentongan_timeline::{Limits, Live, RETENTION_DAYS, SiteJudgement, Wanting};
 
 const HOUR: i64 = 3_600_000;
 const START: i64 = 1_793_491_200_000;
@@ -73,6 +73,18 @@ fn a_round_that_is_older_than_what_is_kept_is_put_where_it_belongs_when_the_jour
     let told: Vec<_> = judged.sites[0].timeline.iter().map(|i| (i.state, i.from)).collect();
     assert_eq!(told, [(State::Up, at(0)), (State::Down, at(700 * 60_000)), (State::Up, at(710 * 60_000))]);
     assert_eq!(live.counters().too_late, 0);
+}
+
+#[test]
+fn what_is_settled_between_a_round_that_came_late_and_the_next_judgement_is_not_lost() {
+    let mut live = Live::new(&network(NOC)).with_limits(Limits { rounds: 4, ..Limits::default() });
+    live.reach(at(30 * HOUR));
+    // Three hours up and three hours down by turns; the round of hour 1 comes behind that of hour 2.
+    for hour in [0, 2, 1].into_iter().chain(3..30) {
+        live.observe(&round(hour * HOUR, "noc", hour / 3 % 2 == 0));
+    }
+    let turns = (0..10).map(|k| (if k % 2 == 0 { State::Up } else { State::Down }, 3 * k));
+    assert_eq!(states(&live.judge(at(30 * HOUR)).sites[0]), turns.collect::<Vec<_>>());
 }
 
 #[test]

@@ -71,10 +71,8 @@ impl Stand {
 
 /// Puts changes that were folded from a point whose last two were `known` into their place: whatever lies before those
 /// stays.
-pub(super) fn behind(all: &[Change], known: Option<Timestamp>, folded: &[Change]) -> Vec<Change> {
-    let kept = known.map_or(0, |first| all.partition_point(|change| change.at < first));
-    let mut changes = Vec::with_capacity(kept + folded.len());
-    changes.extend_from_slice(&all[..kept]);
-    changes.extend_from_slice(folded);
-    changes
+pub(super) fn behind(mut all: Vec<Change>, known: Option<Timestamp>, folded: &[Change]) -> Vec<Change> {
+    all.truncate(known.map_or(0, |first| all.partition_point(|change| change.at < first)));
+    all.extend_from_slice(folded);
+    all
 }

@@ -82,7 +82,7 @@ impl Series {
             automaton.push(round, folding);
             count += 1;
         }
-        let folded = behind(self.changes(), known, automaton.evidence().changes());
+        let folded = behind(self.changes().to_vec(), known, automaton.evidence().changes());
         let touched = self.again.extract_if(.., |again| again.from < span.to).map(|again| again.to).max();
         if open {
             self.milestones.splice(begin.., passed);

@@ -44,7 +44,7 @@ pub(crate) struct Series {
     pub(super) since: u32,
     pub(super) milestones: Vec<Milestone>,
     kept: VecDeque<Kept>,
-    /// Where it stands behind the last one, with all changes.
+    /// Where it stands behind the last one, with all changes. Torn or not, it has those of what is settled.
     head: Automaton,
     /// Whether the head has to be folded again.
     torn: bool,
@@ -134,11 +134,10 @@ impl Series {
         if !std::mem::take(&mut self.torn) {
             return;
         }
-        let known = self.base.evidence().changes().first().map(|change| change.at);
-        let before = self.head.evidence().changes().to_vec();
+        let before = self.head.replace_changes(Vec::new());
         self.head = self.base.clone();
         self.kept.iter().for_each(|round| self.head.push(*round, folding));
-        let folded = behind(&before, known, self.head.evidence().changes());
+        let folded = behind(before, self.base_begins(), self.head.evidence().changes());
         self.head.replace_changes(folded);
     }
 
@@ -159,6 +158,11 @@ impl Series {
 
     pub(super) fn replace_changes(&mut self, changes: Vec<Change>) {
         self.head.replace_changes(changes);
+    }
+
+    /// From where on the base knows what is settled.
+    fn base_begins(&self) -> Option<Timestamp> {
+        self.base_changes().first().map(|change| change.at)
     }
 
     /// The last two changes of what is settled.
@@ -255,7 +259,13 @@ impl Series {
                 let stand = Stand::of(self.base.evidence());
                 self.milestones.push(Milestone { at: grid, stand, rounds: std::mem::take(&mut self.since) });
             }
+            let known = self.base_begins();
             self.base.push(oldest, folding);
+            if self.torn {
+                // The head has not seen what is settled now, and the base forgets it: it is handed on.
+                let before = self.head.replace_changes(Vec::new());
+                self.head.replace_changes(behind(before, known, self.base_changes()));
+            }
             if self.base.evidence().changes().len() > 2 {
                 let all = self.base.evidence().changes();
                 let last = all[all.len() - 2..].to_vec();
