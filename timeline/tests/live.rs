@@ -88,6 +88,26 @@ fn what_is_settled_between_a_round_that_came_late_and_the_next_judgement_is_not_
 }
 
 #[test]
+fn a_change_that_was_confirmed_across_a_milestone_outlasts_folding_again_on_both_sides_of_it() {
+    let mut live = Live::new(&network(NOC)).with_limits(Limits { rounds: 4, ..Limits::default() });
+    live.reach(at(36 * HOUR));
+    // Down from hour 7, up from hour 11; the milestones at 12 and 24 both stand in the middle of a streak.
+    let mut journal: Vec<_> =
+        (0..36).map(|hour| round(hour * HOUR, "noc", !(7..11).contains(&hour) && hour != 23)).collect();
+    journal.iter().for_each(|round| live.observe(round));
+    live.judge(at(36 * HOUR));
+    for minute in [70, 80, 90] {
+        journal.push(round(minute * 60_000, "noc", false));
+        live.observe(&journal[journal.len() - 1]);
+    }
+    while let Some(wanting) = live.wanting() {
+        live.settle_again(&wanting, journal.clone());
+    }
+    let told = [(State::Up, 0), (State::Down, 1), (State::Up, 2), (State::Down, 7), (State::Up, 11)];
+    assert_eq!(states(&live.judge(at(36 * HOUR)).sites[0]), told);
+}
+
+#[test]
 fn late_rounds_are_given_up_and_counted_when_the_journal_no_longer_has_those_around_them() {
     let mut live = Live::new(&network(NOC));
     for k in (0..3000).filter(|k| *k != 5) {

@@ -50,6 +50,15 @@ impl Stand {
         }
     }
 
+    /// Whether all that it remembers lies behind `moment`. Up to where folding again came before, the old changes that
+    /// were confirmed later are gone, so nothing from before may be taken from them.
+    pub(super) fn stands_behind(&self, moment: Timestamp) -> bool {
+        match self {
+            Stand::Resting(_) => true,
+            Stand::Turning(evidence) => evidence.changes().first().is_some_and(|first| first.at > moment),
+        }
+    }
+
     /// Joins what was folded again up to here with what follows and stays as it was.
     pub(super) fn splice(&self, mut folded: Vec<Change>, all: &[Change]) -> Vec<Change> {
         match self {

@@ -83,7 +83,7 @@ impl Series {
             count += 1;
         }
         let folded = behind(self.changes().to_vec(), known, automaton.evidence().changes());
-        let touched = self.again.extract_if(.., |again| again.from < span.to).map(|again| again.to).max();
+        let touched: Vec<Span> = self.again.extract_if(.., |again| again.from < span.to).collect();
         if open {
             self.milestones.splice(begin.., passed);
             self.replace_changes(folded);
@@ -92,15 +92,17 @@ impl Series {
         }
         let stand = Stand::of(automaton.evidence());
         let before = &self.milestones[end];
-        let same = stand == before.stand;
+        let begun = touched.iter().map(|again| again.from).max();
+        let same = stand == before.stand && stand.stands_behind(begun.unwrap_or(span.from));
         let changes = if same {
             stand.splice(folded, self.changes())
         } else {
             let rest = self.changes().partition_point(|change| change.at <= span.to);
             folded.into_iter().chain(self.changes()[rest..].iter().copied()).collect()
         };
-        if !same || touched > stand.last() {
-            self.again.push(Span::new(span.to, touched.map_or(span.to, |to| to.max(span.to))));
+        let reach = touched.iter().map(|again| again.to).max();
+        if !same || reach > stand.last() {
+            self.again.push(Span::new(span.to, reach.map_or(span.to, |to| to.max(span.to))));
         }
         passed.push(Milestone { at: before.at, stand, rounds: count });
         let reach = stand_reach(&passed);
