@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use self::flaps::Flaps;
 pub(crate) use self::reasons::Reasons;
+use crate::live::absences::Absences;
 
 /// How far the feed has told of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,8 +98,10 @@ impl Changes {
 /// What is stored, as far as judgements may still change it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
-    /// The timelines; the `to` of an open interval is the moment of the last judgement.
+    /// The timelines; the `to` of an open interval is `until`.
     pub(crate) timelines: BTreeMap<SiteId, Vec<Interval>>,
+    /// The moment at which open intervals end here.
+    pub(crate) until: Timestamp,
     /// Incidents, by number.
     pub(crate) incidents: BTreeMap<i64, Kept>,
     /// The number of the next incident.
@@ -109,6 +112,8 @@ pub(crate) struct Ledger {
     pub(crate) as_of: Option<Timestamp>,
     /// When the mere passing of time changes something.
     pub(crate) due: Option<Timestamp>,
+    /// Sites that were taken out of the inventory: their past is final.
+    pub(crate) absences: Absences,
 }
 
 impl Ledger {
@@ -149,6 +154,7 @@ impl Ledger {
                 None => self.flaps.remove(site),
             };
         }
+        self.until = judgement.until;
         (self.as_of, self.due) = (Some(judgement.until), changes.due);
         self.incidents.retain(|_, kept| kept.record.ended_at.is_none_or(|ended| ended >= judgement.from));
     }

@@ -4,6 +4,7 @@
 //! inventory that the journal says was in force there. So it can fall behind, fail and be started again, and ends where
 //! a replay of the journal ends.
 
+pub(crate) mod absences;
 pub(crate) mod course;
 mod memory;
 
@@ -19,7 +20,7 @@ use rusqlite::Connection;
 
 use self::{
     course::{CHUNK, Course, Halt, fetch},
-    memory::{LARGEST, pack, unpack},
+    memory::{LARGEST, Memory, pack, unpack},
 };
 use crate::{
     board::Board,
@@ -56,6 +57,8 @@ pub(crate) struct Judge {
     judged: Option<(u64, Board)>,
     /// Up to when the store is judged. What the course passes before that, after a restart, is in it already.
     stored: Timestamp,
+    /// The last entry that is in the store.
+    reached: Position,
     last_event: i64,
     checkpointed: Option<Timestamp>,
     keep: Duration,
@@ -103,7 +106,8 @@ impl Judge {
             ledger: None,
             reasons: Reasons::default(),
             judged: None,
-            stored: stored.map_or(Timestamp::MIN, |judged| judged.as_of),
+            stored: stored.as_ref().map_or(Timestamp::MIN, |judged| judged.as_of),
+            reached: stored.map_or(0, |judged| judged.position),
             last_event: state::last_event(&state)?,
             state,
             checkpointed: Some(now),
@@ -146,6 +150,8 @@ impl Judge {
             Halt::Judge(at) => self.judge_on_the_way(at)?,
             Halt::Inventory(since) => {
                 self.judge_on_the_way(since)?;
+                // What the inventory takes out ends here, whoever goes on.
+                self.note_judged()?;
                 let before = Arc::clone(&self.course.inventory);
                 self.course.change_inventory()?;
                 let now = &self.course.inventory;
@@ -181,6 +187,7 @@ impl Judge {
             Some(ledger) => ledger,
             None => state::ledger(&self.state, judgement.from, judgement.until)?,
         };
+        ledger.absences.clone_from(&self.course.absences);
         let changes = ledger.compare(judgement, &self.course.inventory.network, &self.reasons);
         let inventory = self.course.inventory.digest.clone();
         let judged = Judged { position, as_of: judgement.until, inventory };
@@ -205,10 +212,10 @@ impl Judge {
     }
 
     /// What has to be recorded before the judge goes on with another inventory; none while it still catches up with
-    /// those that came before.
+    /// those that came before, or with what the store was judged from already.
     pub(crate) fn takes_over(&self, inventory: &Arc<Inventory>, since: Timestamp) -> Option<TakenOver> {
         let taken = || TakenOver { inventory: Arc::clone(inventory), position: self.course.position, since };
-        self.course.is_up_to_date().then(taken)
+        (self.course.is_up_to_date() && self.course.position >= self.reached).then(taken)
     }
 
     /// Goes on with another inventory, which was recorded under that number.
@@ -223,19 +230,24 @@ impl Judge {
         if !due && !at_once {
             return Ok(());
         }
+        let (absences, live) = (self.course.absences.clone(), self.course.live.checkpoint());
         let live =
-            pack(&self.course.live.checkpoint()).map_err(|_| StoreError::Damaged { what: "checkpoint" })?;
+            pack(&Memory { absences, live }).map_err(|_| StoreError::Damaged { what: "checkpoint" })?;
         let (position, run) = (self.course.position, self.run);
         let inventory = self.course.inventory.digest.clone();
         state::keep_checkpoint(&self.state, &state::Checkpoint { position, run, inventory, live })?;
-        if let Some((_, board)) = &self.judged {
-            let inventory = board.inventory.digest.clone();
-            judged::note(&self.state, &Judged { position: board.position, as_of: board.as_of, inventory })?;
-        }
+        self.note_judged()?;
         self.checkpointed = Some(now);
         let gone = state::forget(&mut self.state, now - self.keep, SWEEP)?;
         self.metrics.state_dropped.inc_by(gone as u64);
         Ok(())
+    }
+
+    /// Notes how far the store is judged, though nothing had to be written.
+    fn note_judged(&self) -> Result<(), StoreError> {
+        let Some((_, board)) = &self.judged else { return Ok(()) };
+        let inventory = board.inventory.digest.clone();
+        judged::note(&self.state, &Judged { position: board.position, as_of: board.as_of, inventory })
     }
 
     /// The end of the journal gives back what was measured last.
@@ -287,9 +299,10 @@ fn take_up(
         Some(known) => fetch(&reader, known, Some(today)).map_err(std::io::Error::other)?,
         None => Arc::clone(today),
     };
-    let live = Live::restore(&inventory.network, unpack(&found.live, LARGEST)?);
+    let Memory { absences, live } = unpack(&found.live, LARGEST)?;
+    let live = Live::restore(&absences.applied(&inventory.network), live);
     let coming: VecDeque<InForce> = in_force.iter().skip(current + 1).cloned().collect();
-    Ok(Course::from(reader, live, found.position, inventory, coming, Some(Arc::clone(today))))
+    Ok(Course::from(reader, (live, absences), found.position, inventory, coming, Some(Arc::clone(today))))
 }
 
 fn show(latest: &RwLock<Latest>, network: &Network, entry: &Read) {

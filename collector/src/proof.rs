@@ -26,7 +26,10 @@ pub use self::{
     verify::{Difference, Verdict},
 };
 use crate::{
-    live::course::{Course, Halt},
+    live::{
+        absences::Absences,
+        course::{Course, Halt},
+    },
     store::StoreError,
 };
 
@@ -96,7 +99,7 @@ pub struct Replayed {
     pub from: Timestamp,
     /// The moment as of which it was judged.
     pub as_of: Timestamp,
-    /// The timeline of each site, without a gap; of sites that the inventory no longer has, until it lost them.
+    /// The timeline of each site, without a gap but while the inventory did not have it.
     pub timelines: BTreeMap<SiteId, Vec<Interval>>,
     /// Every incident, by beginning, then root.
     pub incidents: Vec<Incident>,
@@ -106,6 +109,8 @@ pub struct Replayed {
     pub inventories: usize,
     /// The digest of the last one.
     pub inventory: String,
+    /// The sites that were taken out of the inventory on the way.
+    pub(crate) absences: Absences,
     /// The first entries that cannot be read.
     pub unread: Vec<Unread>,
     /// How many entries cannot be read.
@@ -159,7 +164,7 @@ impl Archive {
                 Halt::End => moment.as_of,
             };
             course.judge(at)?;
-            book.enter(course.live.judge(at), &course.inventory.network);
+            book.enter(course.live.judge(at), &course.inventory.network, &course.absences);
             match halt {
                 Halt::Inventory(_) => course.change_inventory()?,
                 Halt::End => break,
@@ -167,6 +172,7 @@ impl Archive {
             }
         }
         replayed.from = reach.unwrap_or(Timestamp::MIN).max(book.from.unwrap_or(Timestamp::MIN));
+        replayed.absences.clone_from(&course.absences);
         replayed.inventory.clone_from(&course.inventory.digest);
         (replayed.timelines, replayed.incidents) = book.close();
         Ok(replayed)

@@ -10,7 +10,7 @@ use std::{
 };
 
 use kentongan_model::{
-    event::{Change, EventKind, IncidentRecord, SiteRef},
+    event::{Change, EventKind, IncidentRecord, Reason, SiteRef},
     id::SiteId,
     inventory::{Network, Site},
     time::Timestamp,
@@ -83,10 +83,12 @@ pub(super) fn compare(
         .zip(&judgement.incidents)
         .filter_map(|(id, incident)| Some(((*id)?, incident)))
         .collect();
-    let gone =
-        |kept: &&Kept| !paired.contains_key(&kept.record.id) && kept.record.started_at >= judgement.from;
-    for kept in ledger.incidents.values().filter(gone) {
-        scene.withdraw(kept, &paired, changes);
+    for kept in ledger.incidents.values().filter(|kept| !paired.contains_key(&kept.record.id)) {
+        if scene.is_final(&kept.record.root, kept.record.started_at) {
+            changes.incidents.extend(scene.leave(kept));
+        } else if kept.record.started_at >= judgement.from {
+            scene.withdraw(kept, &paired, changes);
+        }
     }
     changes.flaps = scene.flaps.remembered();
     changes.events.append(&mut scene.first);
@@ -154,7 +156,7 @@ impl Scene<'_> {
             started_at: begun.unwrap_or(incident.started_at),
             confirmed_at: incident.confirmed_at,
             ended_at: incident.ended_at,
-            affected: incident.affected.iter().filter_map(|id| named(self.sites, id)).collect(),
+            affected: self.affected(before, incident),
             cause: incident.cause,
             maintenance: incident.maintenance,
             off_hours: false,
@@ -168,6 +170,49 @@ impl Scene<'_> {
             sites.iter().all(|site| service(site, &self.network.timezone, span).is_empty())
         });
         record
+    }
+
+    /// The sites that it takes down; of what is over, those too that were taken out of the inventory since.
+    fn affected(&self, before: Option<&IncidentRecord>, incident: &Incident) -> Vec<SiteRef> {
+        let mut affected: Vec<SiteRef> =
+            incident.affected.iter().filter_map(|id| named(self.sites, id)).collect();
+        let before = before.filter(|record| record.ended_at.is_some());
+        let known = before.into_iter().flat_map(|record| &record.affected);
+        let lost = |site: &&SiteRef| self.is_final(site, incident.started_at);
+        let more: Vec<SiteRef> = known.filter(lost).cloned().collect();
+        affected.extend(more);
+        affected.sort_by(|a, b| a.id.cmp(&b.id));
+        affected.dedup_by(|a, b| a.id == b.id);
+        affected
+    }
+
+    /// Whether what began at `at` at that site was over for this inventory before it came into force.
+    fn is_final(&self, site: &SiteRef, at: Timestamp) -> bool {
+        let known = site.id.parse::<SiteId>().is_ok_and(|id| self.sites.contains_key(&id));
+        !known || self.ledger.absences.is_final(&site.id, at)
+    }
+
+    /// The inventory has lost the root: what lasted ends where it was last judged, and all else stays as it was.
+    fn leave(&mut self, kept: &Kept) -> Option<Kept> {
+        if kept.record.ended_at.is_some() {
+            return None;
+        }
+        let (mut kept, now) = (kept.clone(), self.judgement.until);
+        let ended = self.ledger.as_of.unwrap_or(now).max(kept.record.started_at);
+        kept.record.ended_at = Some(ended);
+        if kept.telling != Telling::NotYet {
+            let end = Change::End { was: None, now: Some(ended) };
+            put(&mut kept.record, vec![end], vec![Reason::Inventory], now);
+        }
+        match kept.telling {
+            Telling::Opened => {
+                self.then.push(EventKind::IncidentResolved { incident: kept.record.clone() });
+                kept.telling = Telling::Resolved;
+            }
+            Telling::Resolved => self.then.push(EventKind::IncidentAmended { incident: kept.record.clone() }),
+            Telling::NotYet | Telling::Held | Telling::AsPart => {}
+        }
+        Some(kept)
     }
 
     /// The root and the sites that it takes down; none when one of them is meant to serve at all hours.

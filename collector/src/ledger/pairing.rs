@@ -18,7 +18,8 @@ use super::{Kept, Ledger, Telling};
 /// 4. one that had been withdrawn, when it was after all: by the time that it took to confirm it.
 pub(super) fn pair(ledger: &Ledger, judgement: &Judgement) -> Vec<Option<i64>> {
     let mut free: BTreeMap<&str, Vec<&Kept>> = BTreeMap::new();
-    for kept in ledger.incidents.values() {
+    let is_final = |kept: &&Kept| ledger.absences.is_final(&kept.record.root.id, kept.record.started_at);
+    for kept in ledger.incidents.values().filter(|kept| !is_final(kept)) {
         free.entry(&kept.record.root.id).or_default().push(kept);
     }
     let mut known = vec![None; judgement.incidents.len()];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kentongan_model::{event::EventKind, id::SiteId, inventory::Site};
+use kentongan_model::{event::EventKind, id::SiteId, inventory::Site, state::State};
 use kentongan_timeline::{Interval, Judgement};
 
 use super::{Changes, Ledger, Rewrite, current, named};
@@ -17,7 +17,10 @@ pub(super) fn compare(
     for site in &judgement.sites {
         let stored = ledger.timelines.get(&site.id).map_or(NOTHING, Vec::as_slice);
         changes.rewrites.extend(rewrite(&site.id, stored, &site.timeline));
-        let (was, state) = (current(stored), current(&site.timeline));
+        // Of one that was taken out for a while nobody knows anything.
+        let begin = site.timeline.first().map_or(judgement.from, |first| first.from);
+        let goes_on = stored.last().is_some_and(|last| begin <= last.to);
+        let (was, state) = (if goes_on { current(stored) } else { State::Unknown }, current(&site.timeline));
         if was != state
             && let Some(named) = named(sites, &site.id)
         {
@@ -28,7 +31,9 @@ pub(super) fn compare(
     let judged: BTreeSet<&SiteId> = judgement.sites.iter().map(|site| &site.id).collect();
     for (id, stored) in ledger.timelines.iter().filter(|(id, _)| !judged.contains(id)) {
         // The inventory no longer has it: what was known stays known, until here.
-        let cut = stored.last().map_or(judgement.until, |interval| interval.to);
+        let until = ledger.as_of.unwrap_or(judgement.until);
+        let ended = stored.last().map(|last| last.to).filter(|to| *to < ledger.until);
+        let cut = ended.unwrap_or(until);
         changes.rewrites.push(Rewrite { site: id.clone(), cut, intervals: Vec::new(), open: false });
     }
 }
@@ -71,7 +76,7 @@ fn rewrite(site: &SiteId, stored: &[Interval], judged: &[Interval]) -> Option<Re
 
 #[cfg(test)]
 mod tests {
-    use kentongan_model::{state::State, time::Timestamp};
+    use kentongan_model::time::Timestamp;
     use proptest::prelude::*;
 
     use super::*;

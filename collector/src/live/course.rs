@@ -10,6 +10,7 @@ use std::{collections::VecDeque, sync::Arc};
 use kentongan_model::{inventory::Network, observation::Observation, time::Timestamp};
 use kentongan_timeline::Live;
 
+use super::absences::Absences;
 use crate::{
     inventory::Inventory,
     reader::{Read, Reader},
@@ -50,6 +51,10 @@ pub(crate) struct Course {
     pub(crate) inventory: Arc<Inventory>,
     /// The last entry that is in it.
     pub(crate) position: Position,
+    /// The sites that were taken out on the way.
+    pub(crate) absences: Absences,
+    /// Observations that were read again in the journal.
+    pub(crate) reread: u64,
     coming: VecDeque<InForce>,
     /// The inventory of today: when it is one of those to come it need not be read again.
     today: Option<Arc<Inventory>>,
@@ -61,13 +66,13 @@ impl Course {
     /// A course that goes on from `position` with `live`, which `inventory` has judged.
     pub(crate) fn from(
         reader: Reader,
-        live: Live,
+        (live, absences): (Live, Absences),
         position: Position,
         inventory: Arc<Inventory>,
         coming: VecDeque<InForce>,
         today: Option<Arc<Inventory>>,
     ) -> Self {
-        Course { reader, live, inventory, position, coming, today, fed: 0, judged: None }
+        Course { reader, live, inventory, position, absences, reread: 0, coming, today, fed: 0, judged: None }
     }
 
     /// A course from the very beginning. `in_force` are the inventories; the first must be one that is recorded.
@@ -83,7 +88,7 @@ impl Course {
             (None, None) => return Err(StoreError::Unrecorded),
         };
         let live = Live::new(&inventory.network);
-        Ok(Course::from(reader, live, 0, inventory, coming, today))
+        Ok(Course::from(reader, (live, Absences::default()), 0, inventory, coming, today))
     }
 
     /// Whether all inventories that are known have come into force.
@@ -138,6 +143,7 @@ impl Course {
         self.live.judge(now);
         while let Some(wanting) = self.live.wanting() {
             let again = self.reader.again(&wanting, self.position)?;
+            self.reread += again.len() as u64;
             self.live.settle_again(&wanting, again);
             match self.live.wanting() {
                 // The journal cannot answer it.
@@ -155,8 +161,10 @@ impl Course {
         let Some(next) = self.coming.front() else { return Ok(()) };
         let inventory = fetch(&self.reader, next, self.today.as_ref())?;
         self.coming.pop_front();
-        let live = std::mem::replace(&mut self.live, Live::new(&inventory.network));
-        self.live = live.with_inventory(&inventory.network);
+        let mut live = std::mem::replace(&mut self.live, Live::new(&inventory.network));
+        let at = live.judge(Timestamp::MIN).until;
+        self.absences.change(&self.inventory.network, &inventory.network, at);
+        self.live = live.with_inventory(&self.absences.applied(&inventory.network));
         self.inventory = inventory;
         Ok(())
     }

@@ -10,11 +10,11 @@ use kentongan_model::{
     time::{BootId, Stamp},
     wire::{Batch, Delivery, MeasuredRound},
 };
-use kentongan_timeline::{Interval, Judgement, replay};
+use kentongan_timeline::{Interval, Judgement, Limits, replay};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::*;
+use super::{absences::Absences, *};
 use crate::{
     placing::Readings,
     store::{
@@ -82,6 +82,8 @@ struct House {
     inventory: Arc<Inventory>,
     run: Run,
     now: Timestamp,
+    /// How much the judge remembers; none: as much as ever.
+    limits: Option<Limits>,
 }
 
 const PLANS: [(&str, &[&str]); 2] = [
@@ -108,7 +110,7 @@ impl House {
             plans::keep(&journal, PlanRevision(k), agent, &contents, second(0)).unwrap();
         }
         let run = runs::begin(&journal, second(0)).unwrap();
-        House { dir, journal, inventory, run, now: second(0) }
+        House { dir, journal, inventory, run, now: second(0), limits: None }
     }
 
     fn judge(&self) -> Judge {
@@ -118,8 +120,13 @@ impl House {
         let readers = Readers::new(self.dir.path().join("journal.db"), 1);
         let state = open(&self.dir.path().join("state.db"), STATE_STEPS).unwrap();
         state.pragma_update(None, "synchronous", "OFF").unwrap();
-        Judge::open(readers, state, Arc::clone(&self.inventory), 400, Arc::new(Metrics::new()), self.now)
-            .unwrap()
+        let (today, metrics) = (Arc::clone(&self.inventory), Arc::new(Metrics::new()));
+        let mut judge = Judge::open(readers, state, today, 400, metrics, self.now).unwrap();
+        if let Some(limits) = self.limits.filter(|_| judge.course.position == 0) {
+            let live = std::mem::replace(&mut judge.course.live, Live::new(&self.inventory.network));
+            judge.course.live = live.with_limits(limits);
+        }
+        judge
     }
 
     /// Files what was measured in a tick; it reaches the collector now.
@@ -179,10 +186,21 @@ impl House {
 
     /// The operator edits the inventory.
     fn edit(&mut self, k: usize) {
-        let text = match k % 3 {
+        let without = |head: &str, rest: &str| {
+            let (before, after) = INVENTORY.split_once(head).unwrap();
+            let after = after.find(rest).map_or("", |at| &after[at..]);
+            format!("{before}{after}")
+        };
+        let text = match k % 6 {
             0 => INVENTORY.to_owned(),
             1 => INVENTORY.replace("2026-11-01T00:04:00Z", "2026-11-01T00:02:00Z"),
-            _ => INVENTORY.replace("[[maintenance]]\n", "[[maintenance]]\nreason = 'splicing'\n"),
+            2 => INVENTORY.replace("[[maintenance]]\n", "[[maintenance]]\nreason = 'splicing'\n"),
+            // Longer between two rounds, and sooner down.
+            3 => INVENTORY.replace("\ninterval = \"10s\"", "\ninterval = \"20s\"\ndown_after = 2"),
+            // Sites that are taken out; the next edit may put them back.
+            4 => without("[[site]]\nid = \"desa-b\"", "no end"),
+            _ => without("[[site]]\nid = \"kec-a\"", "[[site]]\nid = \"desa-a\"")
+                .replace("\"kec-a\"", "\"noc\""),
         };
         let network = Network::parse(&text).unwrap();
         let inventory = Inventory::new(network, text.into(), Arc::default(), Default::default());
@@ -301,6 +319,52 @@ fn verified(house: &House) -> crate::proof::Verdict {
     archive.verify(kentongan_timeline::Span::new(Timestamp::MIN, Timestamp::MAX), &mut |_, _| {}).unwrap()
 }
 
+/// What is stored, what `kentongan verify` makes of the journal and what `kentongan replay` makes of its log are the same.
+fn holds(house: &House, judge: &Judge) -> Result<Judgement, TestCaseError> {
+    let verdict = verified(house);
+    prop_assert!(verdict.agrees(), "{:?}", verdict);
+    prop_assert!(verdict.intervals > 0);
+
+    let replayed = house.replayed();
+    let whole = (Timestamp::MIN, Timestamp::MAX);
+    for site in &replayed.sites {
+        let stored = state::intervals(&judge.state, Some(&site.id), whole, house.now).unwrap();
+        let stored: Vec<Interval> = stored.into_iter().map(|(_, interval)| interval).collect();
+        prop_assert_eq!(&stored, &site.timeline, "{}", site.id);
+    }
+    let mut stored = state::incidents(&judge.state, whole, i64::MAX).unwrap();
+    // One that was told and never was stays in the books without a length.
+    stored.retain(|kept| kept.record.ended_at != Some(kept.record.started_at));
+    stored.sort_by(|a, b| {
+        (a.record.started_at, &a.record.root.id).cmp(&(b.record.started_at, &b.record.root.id))
+    });
+    prop_assert_eq!(stored.len(), replayed.incidents.len());
+    for (kept, incident) in stored.iter().zip(&replayed.incidents) {
+        let record = &kept.record;
+        let affected: Vec<&str> = record.affected.iter().map(|site| site.id.as_str()).collect();
+        let expected: Vec<&str> = incident.affected.iter().map(kentongan_model::id::SiteId::as_str).collect();
+        prop_assert_eq!(
+            (
+                record.root.id.as_str(),
+                record.started_at,
+                record.ended_at,
+                affected,
+                record.cause,
+                record.maintenance
+            ),
+            (
+                incident.root.as_str(),
+                incident.started_at,
+                incident.ended_at,
+                expected,
+                incident.cause,
+                incident.maintenance
+            )
+        );
+    }
+    Ok(replayed)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -326,31 +390,7 @@ proptest! {
     ) {
         let mut house = House::build();
         let judge = live_through(&mut house, &steps, in_a_batch, false)?;
-        let verdict = verified(&house);
-        prop_assert!(verdict.agrees(), "{:?}", verdict);
-        prop_assert!(verdict.intervals > 0);
-
-        let replayed = house.replayed();
-        let whole = (Timestamp::MIN, Timestamp::MAX);
-        for site in &replayed.sites {
-            let stored = state::intervals(&judge.state, Some(&site.id), whole, house.now).unwrap();
-            let stored: Vec<Interval> = stored.into_iter().map(|(_, interval)| interval).collect();
-            prop_assert_eq!(&stored, &site.timeline, "{}", site.id);
-        }
-        let mut stored = state::incidents(&judge.state, whole, i64::MAX).unwrap();
-        // One that was told and never was stays in the books without a length.
-        stored.retain(|kept| kept.record.ended_at != Some(kept.record.started_at));
-        stored.sort_by(|a, b| (a.record.started_at, &a.record.root.id).cmp(&(b.record.started_at, &b.record.root.id)));
-        prop_assert_eq!(stored.len(), replayed.incidents.len());
-        for (kept, incident) in stored.iter().zip(&replayed.incidents) {
-            let record = &kept.record;
-            let affected: Vec<&str> = record.affected.iter().map(|site| site.id.as_str()).collect();
-            let expected: Vec<&str> = incident.affected.iter().map(kentongan_model::id::SiteId::as_str).collect();
-            prop_assert_eq!(
-                (record.root.id.as_str(), record.started_at, record.ended_at, affected, record.cause, record.maintenance),
-                (incident.root.as_str(), incident.started_at, incident.ended_at, expected, incident.cause, incident.maintenance)
-            );
-        }
+        let replayed = holds(&house, &judge)?;
 
         let events = state::events(&judge.state, 0, usize::MAX).unwrap();
         prop_assert!(events.windows(2).all(|pair| pair[0].id < pair[1].id));
@@ -404,7 +444,10 @@ fn a_stop_during_a_long_catch_up_puts_away_what_was_read_and_judges_nothing() {
 #[test]
 fn a_checkpoint_that_is_too_large_is_not_unpacked() {
     let network = Network::parse(INVENTORY).unwrap();
-    let packed = pack(&Live::new(&network).checkpoint()).unwrap();
+    let packed =
+        pack(&Memory { absences: Absences::default(), live: Live::new(&network).checkpoint() }).unwrap();
     assert!(unpack(&packed, LARGEST).is_ok());
     assert!(unpack(&packed, 10).unwrap_err().to_string().contains("larger than 10 bytes"));
 }
+
+mod late;

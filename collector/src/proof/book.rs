@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use kentongan_model::{id::SiteId, inventory::Network, time::Timestamp};
 use kentongan_timeline::{Incident, Interval, Judgement};
 
+use crate::live::absences::Absences;
+
 /// Timelines and incidents, as far as they were judged.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -19,7 +21,7 @@ pub(super) struct Book {
 
 impl Book {
     /// Enters what was judged by the inventory of `network`.
-    pub(super) fn enter(&mut self, judgement: &Judgement, network: &Network) {
+    pub(super) fn enter(&mut self, judgement: &Judgement, network: &Network, absences: &Absences) {
         if judgement.sites.iter().any(|site| !site.timeline.is_empty()) {
             self.from = Some(self.from.map_or(judgement.from, |from| from.min(judgement.from)));
         }
@@ -32,18 +34,19 @@ impl Book {
             }
             known.extend(site.timeline.iter().cloned());
         }
-        self.enter_incidents(judgement, network);
+        self.enter_incidents(judgement, network, absences);
         self.until = judgement.until;
     }
 
-    fn enter_incidents(&mut self, judgement: &Judgement, network: &Network) {
+    fn enter_incidents(&mut self, judgement: &Judgement, network: &Network, absences: &Absences) {
         let begin = judgement.from;
         let is_final = |incident: &Incident| incident.ended_at.is_some_and(|ended| ended < begin);
         let (mut kept, open): (Vec<Incident>, Vec<Incident>) =
             std::mem::take(&mut self.incidents).into_iter().partition(is_final);
         let mut before = Vec::new();
         for incident in open {
-            if network.site(&incident.root).is_none() {
+            let is_final = absences.is_final(incident.root.as_str(), incident.started_at);
+            if is_final || network.site(&incident.root).is_none() {
                 // The inventory lost its root: what was known stays known, until then.
                 let ended_at = incident.ended_at.or(Some(self.until));
                 kept.push(Incident { ended_at, ..incident });

@@ -11,6 +11,7 @@ use kentongan_timeline::{Incident, Interval, Span};
 use super::{Archive, Moment, Progress, ProofError, Replayed, Unread, book::join};
 use crate::{
     ledger::Kept,
+    live::absences::Absences,
     store::{inventories, judged, state},
 };
 
@@ -170,7 +171,7 @@ fn compare(stored: &Stored, replayed: &Replayed, period: Span) -> Compared {
     let theirs: Vec<&Incident> =
         replayed.incidents.iter().filter(|incident| within(incident.started_at)).collect();
     compared.incidents = theirs.len();
-    found.extend(incidents(stored, &theirs, period));
+    found.extend(incidents(stored, &theirs, (period, &replayed.absences)));
     compared.difference = found.into_iter().min_by(|a, b| (a.at, &a.site).cmp(&(b.at, &b.site)));
     compared
 }
@@ -206,21 +207,31 @@ fn stay(interval: Option<&Interval>) -> String {
 }
 
 /// The first incident that only one of them has, or that they tell differently.
-fn incidents(stored: &Stored, replayed: &[&Incident], period: Span) -> Option<Difference> {
+fn incidents(
+    stored: &Stored,
+    replayed: &[&Incident],
+    (period, absences): (Span, &Absences),
+) -> Option<Difference> {
+    // That a site was affected which was taken out since stays in the books; the journal no longer tells it.
+    let among = |began: Timestamp, affected: &mut Vec<&str>| {
+        affected.retain(|site| !absences.is_final(site, began));
+    };
     let mut ours: BTreeMap<(Timestamp, &str), String> = BTreeMap::new();
     for Kept { record, .. } in &stored.incidents {
         // One that was told and never was stays in the books without a length.
         if record.ended_at == Some(record.started_at) || !period.contains(record.started_at) {
             continue;
         }
-        let affected = record.affected.iter().map(|site| site.id.as_str()).collect::<Vec<_>>();
+        let mut affected = record.affected.iter().map(|site| site.id.as_str()).collect::<Vec<_>>();
+        among(record.started_at, &mut affected);
         let told = fault(record.ended_at, &affected, record.cause, record.maintenance);
         ours.insert((record.started_at, &record.root.id), told);
     }
     let theirs: BTreeMap<(Timestamp, &str), String> = replayed
         .iter()
         .map(|incident| {
-            let affected = incident.affected.iter().map(SiteId::as_str).collect::<Vec<_>>();
+            let mut affected = incident.affected.iter().map(SiteId::as_str).collect::<Vec<_>>();
+            among(incident.started_at, &mut affected);
             let told = fault(incident.ended_at, &affected, incident.cause, incident.maintenance);
             ((incident.started_at, incident.root.as_str()), told)
         })

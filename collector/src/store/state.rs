@@ -76,6 +76,7 @@ pub(crate) fn write(
 pub(crate) fn ledger(conn: &Connection, from: Timestamp, now: Timestamp) -> Result<Ledger, StoreError> {
     let mut ledger = Ledger { next_incident: last_number(conn, "incidents")? + 1, ..Ledger::default() };
     ledger.flaps = flaps::all(conn)?;
+    ledger.until = now;
     ledger.as_of = judged::last(conn)?.map(|judged| judged.as_of);
     for (site, interval) in intervals(conn, None, (from, Timestamp::MAX), now)? {
         ledger.timelines.entry(site).or_default().push(interval);
