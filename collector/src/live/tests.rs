@@ -451,3 +451,4 @@ fn a_checkpoint_that_is_too_large_is_not_unpacked() {
 }
 
 mod late;
+mod removal;

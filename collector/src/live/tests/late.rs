@@ -95,7 +95,7 @@ fn live(house: &mut House, story: &Story, edits: bool) -> Result<(Judge, u64), T
 #[test]
 fn hours_that_come_late_and_newest_first_end_where_a_replay_ends_and_were_read_again() {
     let reread = Cell::new(0);
-    let told = TestRunner::new(ProptestConfig::with_cases(24)).run(&story(), |story| {
+    let told = TestRunner::new(ProptestConfig::with_cases(12)).run(&story(), |story| {
         let mut house = House { limits: Some(LITTLE), ..House::build() };
         let (judge, again) = live(&mut house, &story, false)?;
         reread.set(reread.get() + again);
