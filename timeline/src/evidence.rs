@@ -4,44 +4,20 @@
 //! happened, not with what was measured. Rules guarded here: streaks and where a confirmed state begins, silence,
 //! the bridge over the collector's downtime, and that evidence counts for nothing until it has once been up.
 
-use kentongan_model::{inventory::Settings, state::State, time::Timestamp};
+mod pace;
+mod rest;
+
+use kentongan_model::{state::State, time::Timestamp};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use pace::Pace;
+pub(crate) use rest::Rest;
 
 use crate::{
     bridge,
     round::Outcome,
     span::{Span, plus},
 };
-
-/// How fast evidence is believed and how long it lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pace {
-    pub(crate) interval_ms: i64,
-    pub(crate) down_after: u32,
-    pub(crate) up_after: u32,
-}
-
-impl Pace {
-    /// The pace of rounds.
-    pub(crate) fn of_rounds(settings: &Settings) -> Self {
-        Pace {
-            interval_ms: kentongan_model::time::millis(settings.interval).max(1),
-            down_after: settings.down_after.max(1),
-            up_after: settings.up_after.max(1),
-        }
-    }
-
-    /// The pace of deliveries.
-    pub(crate) fn of_deliveries(settings: &Settings) -> Self {
-        let report_ms = kentongan_model::time::millis(settings.report_interval).max(1);
-        Pace { interval_ms: report_ms, ..Pace::of_rounds(settings) }
-    }
-
-    /// After this long without a round evidence is silent.
-    pub(crate) fn stale_ms(&self) -> i64 {
-        self.interval_ms.saturating_mul(3)
-    }
-}
 
 /// From `at` on the evidence is in `state`; `told` is when that was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,14 +55,6 @@ struct Stretch {
     explained: bool,
 }
 
-/// An automaton in which no streak is under way and no silence open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Rest {
-    pub(crate) last: Timestamp,
-    pub(crate) held: State,
-    pub(crate) proven: bool,
-}
-
 /// One piece of evidence: where its automaton stands and what it went through.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Evidence {
@@ -120,39 +88,6 @@ impl Evidence {
     /// Whether it has been up in its life.
     pub(crate) fn proven(&self) -> bool {
         self.proven
-    }
-
-    /// What its future depends on, and nothing else: streaks that can decide nothing any more are ended, and of its changes
-    /// the last two stay (no round takes back more than one).
-    pub(crate) fn bare(&self) -> Evidence {
-        let serves = self.held.is_some_and(State::serves);
-        let kept = |streak: Streak, decides: bool| {
-            if decides && streak.count > 0 { streak } else { Streak::default() }
-        };
-        Evidence {
-            held: self.held,
-            last: self.last,
-            failed: kept(self.failed, self.held != Some(State::Down)),
-            answered: kept(self.answered, !serves),
-            poor: kept(self.poor, self.held != Some(State::Degraded)),
-            good: kept(self.good, self.held == Some(State::Degraded)),
-            stretch: self.stretch,
-            proven: self.proven,
-            changes: self.changes[self.changes.len().saturating_sub(2)..].to_vec(),
-        }
-    }
-
-    /// Where it rests, when [`bare`](Self::bare) leaves nothing but that: the last round, what is held, whether proven.
-    pub(crate) fn rest(&self) -> Option<Rest> {
-        let bare = Evidence { held: None, last: None, proven: false, changes: Vec::new(), ..self.bare() };
-        let rest = Rest { last: self.last?, held: self.held?, proven: self.proven };
-        (bare == Evidence::default()).then_some(rest)
-    }
-
-    /// Takes up where it rested. `changes` are the last ones until then.
-    pub(crate) fn resting(rest: Rest, changes: Vec<Change>) -> Evidence {
-        let Rest { last, held, proven } = rest;
-        Evidence { held: Some(held), last: Some(last), proven, changes, ..Evidence::default() }
     }
 
     /// Puts changes in the place of its own.

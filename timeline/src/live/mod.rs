@@ -4,7 +4,7 @@
 //! guarded here: any order of arrival, any repetition and any judgement in between end in what one replay of the same
 //! observations gives; what is dated `now` or later waits for its time.
 //!
-//! Limits: `KEPT_ROUNDS` in `series` for each piece of evidence, [`MAX_AHEAD`] observations dated ahead, changes of
+//! Limits: [`Limits`] for each piece of evidence, [`MAX_AHEAD`] observations dated ahead, changes of
 //! [`RETENTION_DAYS`] days. What does not fit is counted in [`Counters`].
 
 mod automaton;
@@ -18,6 +18,7 @@ mod milestone;
 mod noted;
 mod recall;
 mod refold;
+mod seen;
 mod series;
 mod standing;
 mod wanting;

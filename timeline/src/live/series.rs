@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use kentongan_model::{state::State, time::Timestamp};
+use kentongan_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -16,10 +16,10 @@ use super::{
     milestone::{Milestone, Stand, behind},
 };
 use crate::{
-    evidence::{Change, Evidence, Pace},
+    evidence::{Change, Evidence},
     heartbeat::Heartbeats,
     round::Outcome,
-    span::{Span, plus},
+    span::Span,
 };
 
 /// What became of a round that arrived.
@@ -43,9 +43,9 @@ pub(crate) struct Series {
     /// How many rounds were settled since the last milestone.
     pub(super) since: u32,
     pub(super) milestones: Vec<Milestone>,
-    kept: VecDeque<Kept>,
+    pub(super) kept: VecDeque<Kept>,
     /// Where it stands behind the last one, with all changes. Torn or not, it has those of what is settled.
-    head: Automaton,
+    pub(super) head: Automaton,
     /// Whether the head has to be folded again.
     torn: bool,
     /// Rounds that belong to what is settled, sorted.
@@ -53,7 +53,7 @@ pub(crate) struct Series {
     /// What of the settled has to be folded again: from where, and how far at least.
     pub(super) again: Vec<Span>,
     /// The last round that was answered.
-    answered: Option<Timestamp>,
+    pub(super) answered: Option<Timestamp>,
 }
 
 impl Series {
@@ -186,57 +186,6 @@ impl Series {
         self.torn = true;
     }
 
-    /// Its changes until `now`, with those that only the passing of time makes.
-    pub(crate) fn until(&self, now: Timestamp, folding: &Folding<'_>) -> Seen<'_> {
-        let missed = match &self.head {
-            Automaton::Deliveries(heartbeats) if heartbeats.misses(now, &folding.counting()) => {
-                let mut missed = heartbeats.clone();
-                missed.miss(now, &folding.counting());
-                Some(missed.evidence)
-            }
-            _ => None,
-        };
-        let evidence = missed.as_ref().unwrap_or(self.head.evidence());
-        let silence = evidence.silence(now, folding.pace);
-        let miss = match &self.head {
-            // Once down is confirmed, further misses change nothing but when it is silent.
-            Automaton::Deliveries(_) if evidence.is_confirmed_down() && silence.is_none() => None,
-            Automaton::Deliveries(heartbeats) => heartbeats.next_miss(now, &folding.counting()),
-            Automaton::Rounds(_) => None,
-        };
-        let deadline =
-            [miss, evidence.silent_at(folding.pace)].into_iter().flatten().filter(|at| *at > now).min();
-        let proven = evidence.proven();
-        let presumed = missed.is_some() || silence.is_some();
-        match (missed, silence) {
-            (None, None) => {
-                Seen { changes: self.head.evidence().changes().into(), proven, presumed, deadline }
-            }
-            (missed, silence) => {
-                let mut changes = missed.as_ref().unwrap_or(self.head.evidence()).changes().to_vec();
-                changes.extend(silence);
-                Seen { changes: changes.into(), proven, presumed, deadline }
-            }
-        }
-    }
-
-    /// The first kept round within `span`.
-    pub(crate) fn first_within(&self, span: Span) -> Option<Timestamp> {
-        let next = self.kept.partition_point(|kept| kept.at() < span.from);
-        self.kept.get(next).map(|kept| kept.at()).filter(|at| span.contains(*at))
-    }
-
-    /// The first kept round after `moment` that was answered.
-    pub(crate) fn answered(&self, moment: Timestamp) -> Option<Timestamp> {
-        let next = self.kept.partition_point(|kept| kept.at() <= moment);
-        self.kept.range(next..).find(|kept| kept.outcome() != Outcome::Failed).map(|kept| kept.at())
-    }
-
-    /// Whether any round after `moment` was answered.
-    pub(crate) fn answered_since(&self, moment: Timestamp) -> bool {
-        self.answered.is_some_and(|at| at > moment)
-    }
-
     /// Forgets changes and milestones before `cut`, but for the last before it.
     pub(crate) fn forget(&mut self, cut: Timestamp) {
         let past = self.milestones.partition_point(|milestone| milestone.at <= cut).saturating_sub(1);
@@ -274,24 +223,5 @@ impl Series {
             self.begun = self.begun.or(Some(oldest.at()));
             self.since += 1;
         }
-    }
-}
-
-/// A series as it stands at some moment.
-#[derive(Debug)]
-pub(crate) struct Seen<'a> {
-    pub(crate) changes: std::borrow::Cow<'a, [Change]>,
-    pub(crate) proven: bool,
-    /// Whether something is made of nothing having arrived; whatever arrives may refute it.
-    pub(crate) presumed: bool,
-    /// When the passing of time may change it next, if nothing arrives.
-    pub(crate) deadline: Option<Timestamp>,
-}
-
-impl Evidence {
-    /// When it will be silent.
-    fn silent_at(&self, pace: &Pace) -> Option<Timestamp> {
-        let known = self.changes().last().is_some_and(|change| change.state != State::Unknown);
-        self.last().filter(|_| known).map(|last| plus(last, pace.stale_ms() + 1))
     }
 }
