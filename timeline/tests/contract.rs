@@ -337,3 +337,39 @@ fn a_boot_in_the_outage_or_just_before_it_is_power_and_one_before_that_a_link() 
         assert_eq!(told.incidents(), [format!("noc 60-150 {cause}")], "{line}");
     }
 }
+
+#[test]
+fn deliveries_that_do_not_reach_a_blind_core_blame_nobody_either() {
+    let network =
+        format!("\n[core]\nreferences = [\"192.0.2.1\"]\n{}", site("noc", "backbone", &[], "agent = true"));
+    let blind = "core reference/192.0.2.1 0 6g 10f 14g";
+    let again = "170 180 190 200 210 220 230 240 250 260 270 280 290";
+    let told = Told::of(&network, &format!("{blind}\nbeat noc 0 10 20 30 {again}"), 300);
+    assert_eq!(told.site("noc"), "0=up 40=unknown 170=up");
+    assert!(told.incidents().is_empty());
+    let before = Told::of(&network, &format!("{blind}\nbeat noc 0 10 20 {again}"), 300);
+    assert_eq!(before.site("noc"), "0=up 30=down 60=unknown 170=up");
+}
+
+#[test]
+fn of_two_lost_upstreams_the_one_that_is_known_to_be_down_is_the_root() {
+    let network = site("a", "kecamatan", &[], "")
+        + &site("b", "kecamatan", &[], "")
+        + &site("d", "desa", &["a", "b"], "");
+    // Nobody hears of b any more from 60 on; a falls at 80.
+    let told = Told::of(&network, "core a 0 8g 12f 10g\ncore b 0 6g 16- 8g\ncore d 0 8g 12f 10g", 300);
+    assert_eq!(told.site("b"), "0=up 60=unknown 220=up");
+    assert_eq!(told.site("d"), "0=up 80=unreachable(a) 200=up");
+    // Of neither anything is known: then it is its own fault.
+    let silent = Told::of(&network, "core a 0 8g 12- 10g\ncore b 0 6g 16- 8g\ncore d 0 8g 12f 10g", 300);
+    assert_eq!(silent.site("d"), "0=up 80=down 200=up");
+}
+
+#[test]
+fn a_site_counts_from_its_since_on_and_so_does_an_outage_that_was_there_before() {
+    let since = Timestamp::from_millis(START + 100_000);
+    let told =
+        Told::of(&site("noc", "backbone", &[], &format!("since = {since}")), "core noc 0 6g 9f 15g", 300);
+    assert_eq!(told.site("noc"), "100=down 150=up");
+    assert_eq!(told.incidents(), ["noc 100-150 undetermined"]);
+}

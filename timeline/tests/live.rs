@@ -228,3 +228,19 @@ fn an_incident_is_settled_when_each_site_behind_it_is_cut_off_too_or_has_answere
         assert_eq!(judged.incidents[0].settled, settled, "{answers:?}");
     }
 }
+
+#[test]
+fn a_fall_behind_an_unreachable_stay_is_confirmed_once_it_has_outlasted_correlate() {
+    let mut live = Live::new(&network(&format!("{NOC}{DESA}")));
+    // The fault above is mended at hour 20; the village stays dark. Correlate is 2 hours.
+    for hour in 0..30 {
+        live.observe(&round(hour * HOUR, "noc", !(6..20).contains(&hour)));
+        live.observe(&round(hour * HOUR, "desa", hour < 6));
+    }
+    let alone = [(State::Up, 0), (State::Unreachable, 6)];
+    assert_eq!(states(&live.judge(at(22 * HOUR)).sites[0]), alone);
+    let judged = live.judge(at(22 * HOUR + 1));
+    assert_eq!(states(&judged.sites[0]), [alone[0], alone[1], (State::Down, 20)]);
+    assert_eq!(judged.incidents[1].started_at, at(20 * HOUR));
+    assert_eq!(judged.incidents[1].confirmed_at, at(22 * HOUR + 1));
+}
