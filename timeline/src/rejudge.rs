@@ -42,6 +42,8 @@ pub(crate) struct Outcome {
 pub(crate) fn rejudge(facts: &Facts<'_>, verdicts: &mut Verdicts, touched: &Touched) -> Outcome {
     let places = facts.places;
     let mut outcome = Outcome::default();
+    // What is open lasts until now, of the sites that are not looked at as well: others read whom it names.
+    verdicts.timelines.iter_mut().for_each(|stays| prolong(stays, facts.until));
     let mut need = Need { places, by_rank: BTreeMap::new() };
     touched.sites.iter().for_each(|(site, span)| need.want(*site, *span));
     for (ix, span) in &touched.tracks {
@@ -111,7 +113,6 @@ fn resweep(
     outcome: &mut Outcome,
 ) -> Option<Span> {
     prolong(&mut verdicts.raw[site], facts.until);
-    prolong(&mut verdicts.timelines[site], facts.until);
     let window = Span::new(span.from.max(facts.from), span.to);
     if window.from < window.to.min(facts.until) {
         let (stays, severed) = sweep_site(facts, site, verdicts, window);

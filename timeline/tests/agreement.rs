@@ -237,8 +237,12 @@ fn arrange(dice: &mut Dice, story: &mut Story) {
 }
 
 /// Seeds that once told of a fault.
-const TOLD_BEFORE: [u64; 3] =
-    [11_215_467_398_337_998_293, 11_252_755_431_732_391_918, 7_371_257_337_518_627_264];
+const TOLD_BEFORE: [u64; 4] = [
+    11_215_467_398_337_998_293,
+    11_252_755_431_732_391_918,
+    7_371_257_337_518_627_264,
+    15_071_388_772_249_359_281,
+];
 
 #[test]
 fn stories_that_once_told_of_a_fault_end_in_what_a_replay_tells() {
