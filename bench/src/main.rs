@@ -12,6 +12,7 @@ mod intake;
 mod latency;
 mod processor;
 mod prometheus;
+mod report;
 mod table;
 mod timeline;
 mod wire;
@@ -35,6 +36,8 @@ enum Figure {
     Latency(latency::Latency),
     /// What judging costs: a replay, a month, a large network, a late batch.
     Timeline(timeline::Timeline),
+    /// What the report of a month costs, from stored intervals.
+    Report(report::Report),
     /// From the start of the program to a state of every site (root).
     FirstStates(first_states::FirstStates),
 }
@@ -46,12 +49,14 @@ fn main() -> Result<()> {
         Figure::All => {
             by_default::<wire::Wire>().run()?;
             by_default::<timeline::Timeline>().run()?;
+            by_default::<report::Report>().run()?;
             by_default::<icmp::Icmp>().run()?;
             by_default::<first_states::FirstStates>().run()?;
             by_default::<latency::Latency>().run()
         }
         Figure::Wire(wire) => wire.run(),
         Figure::Timeline(timeline) => timeline.run(),
+        Figure::Report(report) => report.run(),
         Figure::Icmp(icmp) => icmp.run(),
         Figure::Latency(latency) => latency.run(),
         Figure::FirstStates(first_states) => first_states.run(),

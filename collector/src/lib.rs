@@ -47,7 +47,7 @@ pub use crate::{
     again::{AgainError, monthly_again},
     config::{Config, Limits},
     inventory::InventoryError,
-    monthly::{Monthly, MonthlyError, monthly},
+    monthly::{Monthly, MonthlyError, monthly, monthly_until},
     press::Print,
     store::{StoreError, folder::FolderError},
 };

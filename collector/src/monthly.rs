@@ -55,11 +55,24 @@ pub struct Monthly {
 /// # Errors
 /// When the folder holds nothing that can be read, and when nothing is known of that month.
 pub fn monthly(data: &Path, month: Option<Month>, by: By) -> Result<Monthly, MonthlyError> {
+    from_folder(data, month, by, Timestamp::MAX)
+}
+
+/// The report of `month` as far as `until`, by all that is known now: what became known after that moment is in it, what
+/// happened after it is not.
+///
+/// # Errors
+/// As [`monthly`].
+pub fn monthly_until(data: &Path, month: Month, by: By, until: Timestamp) -> Result<Monthly, MonthlyError> {
+    from_folder(data, Some(month), by, until)
+}
+
+fn from_folder(data: &Path, month: Option<Month>, by: By, until: Timestamp) -> Result<Monthly, MonthlyError> {
     let (journal, state) = (data.join(JOURNAL_FILE), data.join(STATE_FILE));
     if !journal.is_file() || !state.is_file() {
         return Err(MonthlyError::NoData(data.to_owned()));
     }
-    from_store(&Readers::new(journal, 1), &Readers::new(state, 1), month, by)
+    cut_store(&Readers::new(journal, 1), &Readers::new(state, 1), (month, by), until)
 }
 
 /// The same from the files of the store.
@@ -69,13 +82,22 @@ pub(crate) fn from_store(
     month: Option<Month>,
     by: By,
 ) -> Result<Monthly, MonthlyError> {
+    cut_store(journal, state, (month, by), Timestamp::MAX)
+}
+
+fn cut_store(
+    journal: &Readers,
+    state: &Readers,
+    (month, by): (Option<Month>, By),
+    until: Timestamp,
+) -> Result<Monthly, MonthlyError> {
     state.ask_here(|conn| {
         // A transaction that only reads sees one moment, whatever is written meanwhile; it ends when it is dropped.
         let look = conn.unchecked_transaction()?;
         let Some(judged) = judged::last(&look)? else { return Ok(Err(MonthlyError::NotJudged)) };
         let (inventory, digest) = journal
             .ask_here(|conn| Ok((in_force(conn, &judged)?, proof::digest::of(conn, judged.position)?)))?;
-        let stored = Stored::read(&look, judged, &inventory, month)?;
+        let stored = Stored::read(&look, judged, &inventory, month)?.cut(until);
         let report = stored.report(&inventory, by, digest);
         Ok(report
             .map_err(MonthlyError::from)
@@ -118,6 +140,25 @@ impl Stored {
         let begins = if timelines.is_empty() { first(state)? } else { Some(period.from) };
         let faults = faults(state, reach, judged.as_of)?;
         Ok(Stored { judged, month, begins, timelines, faults })
+    }
+
+    /// The same as far as `until`.
+    fn cut(mut self, until: Timestamp) -> Stored {
+        if self.judged.as_of <= until {
+            return self;
+        }
+        self.judged.as_of = until;
+        for timeline in self.timelines.values_mut() {
+            timeline.retain(|interval| interval.from < until);
+            if let Some(last) = timeline.last_mut() {
+                last.to = last.to.min(until);
+            }
+        }
+        self.faults.retain(|fault| fault.span.from < until);
+        for fault in &mut self.faults {
+            fault.span.to = fault.span.to.min(until);
+        }
+        self
     }
 
     /// The report, its journal's digest given.

@@ -4,6 +4,7 @@ mod ingest;
 mod maintenance;
 mod metric_store;
 mod proof;
+mod reports;
 mod restart;
 mod shapes;
 mod states;

@@ -5,11 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
-use kentongan_collector::{AgainError, MonthlyError, monthly, monthly_again, proof::Moment};
+use kentongan_collector::{AgainError, MonthlyError, monthly_again, monthly_until, proof::Moment};
 use kentongan_press::{Asked, find_seal};
 use kentongan_reports::{Report, Seal};
 use kentongan_timeline::By;
+
+use crate::verify::{bar, show};
 
 /// Sites with other figures now that are named; all are counted.
 const NAMED: usize = 5;
@@ -36,6 +37,8 @@ pub(crate) enum Verdict {
     Holds,
     /// The figures come out again as its seal says, but the file is not what was printed.
     Altered,
+    /// The figures come out again, but another version of the program printed the file than this one.
+    PrintedByOther,
     /// Something else comes out than its seal says.
     Differs(Vec<&'static str>),
 }
@@ -51,27 +54,18 @@ pub(crate) fn verify(file: &Path, data: &Path) -> Result<Verdict, VerifyError> {
         as_of: asked.seal.made_at,
         inventory: Some(asked.seal.inventory_digest.clone()),
     };
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% of {len} deliveries, {eta} left") {
-        bar.set_style(style);
-    }
-    let again = monthly_again(data, asked.month, by, &moment, &mut |done, of| {
-        bar.set_length(of.unsigned_abs());
-        bar.set_position(done.unsigned_abs());
-    });
+    let bar = bar("deliveries");
+    let again = monthly_again(data, asked.month, by, &moment, &mut |done, all| show(&bar, done, all));
     bar.finish_and_clear();
     let mut again = again?;
     // The program's version is told, and decides nothing.
     let version = std::mem::replace(&mut again.seal.version, asked.seal.version.clone());
     let printed = kentongan_press::print(&again, asked.format, asked.language)?;
-    let verdict = judge(&asked, &again, printed == bytes);
+    let verdict = match judge(&asked, &again, printed == bytes) {
+        Verdict::Altered if version != asked.seal.version => Verdict::PrintedByOther,
+        verdict => verdict,
+    };
     println!("{}", told(file, &asked, &verdict));
-    if version != asked.seal.version && verdict != Verdict::Holds {
-        println!(
-            "It was made by version {}; this is {version}, which may print it otherwise.",
-            asked.seal.version
-        );
-    }
     later(data, &asked, by, &again);
     Ok(verdict)
 }
@@ -105,6 +99,10 @@ fn told(file: &Path, asked: &Asked, verdict: &Verdict) -> String {
             "{file} was altered: its seal holds (the figures of {} come out again as of {made_at}), but the file is not what was printed then.",
             asked.month
         ),
+        Verdict::PrintedByOther => format!(
+            "{file} cannot be held to the last byte: its seal holds (the figures of {} come out again as of {made_at}), but version {} made it, and this one prints it otherwise. Ask that version whether it was altered.",
+            asked.month, asked.seal.version
+        ),
         Verdict::Differs(parts) => format!(
             "{file} does not hold: {} of {made_at} (entry {journal_position}) are not what its seal says.",
             parts.join(", ")
@@ -112,13 +110,13 @@ fn told(file: &Path, asked: &Asked, verdict: &Verdict) -> String {
     }
 }
 
-/// Tells whether what arrived later changes the figures, and of which sites.
+/// Tells whether what became known later changes the figures up to the sealed moment, and of which sites.
 fn later(data: &Path, asked: &Asked, by: By, then: &Report) {
-    let now = match monthly(data, Some(asked.month), by) {
+    let now = match monthly_until(data, asked.month, by, asked.seal.made_at) {
         Ok(now) => now.report,
         Err(MonthlyError::NotJudged) => return,
         Err(error) => {
-            println!("What arrived later cannot be told: {}", crate::chain(&error));
+            println!("What became known later cannot be told: {}", crate::chain(&error));
             return;
         }
     };
@@ -130,7 +128,7 @@ fn later(data: &Path, asked: &Asked, by: By, then: &Report) {
         .map(|site| site.id.as_str())
         .collect();
     if moved.is_empty() {
-        println!("Nothing that arrived later changes it.");
+        println!("Nothing that became known later changes it.");
     } else {
         let more = if moved.len() > NAMED { ", …" } else { "" };
         let named = moved[..moved.len().min(NAMED)].join(", ");
