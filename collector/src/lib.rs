@@ -40,9 +40,9 @@ use rusqlite::Connection;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::operator::{OPERATOR_TOKEN_FILE, OperatorError};
 #[doc(hidden)]
 pub use crate::reader::read_entry;
-pub use crate::operator::{OPERATOR_TOKEN_FILE, OperatorError};
 pub use crate::{
     again::{AgainError, monthly_again},
     config::{Config, Limits},
@@ -55,14 +55,14 @@ use crate::{
     influx::{InfluxConfig, InfluxError, Sink},
     inventory::Shelf,
     metrics::Metrics,
-    press::Press,
     operator::Operator,
+    press::Press,
     store::{
         JOURNAL_FILE, JOURNAL_STEPS, STATE_FILE, STATE_STEPS, agents,
         folder::{self, Folder},
         readers::Readers,
         windows,
-        writer::Writer,
+        writer::{Unwritten, Writer},
     },
 };
 
@@ -84,6 +84,11 @@ pub enum Error {
     /// The journal does not take what has to be in it.
     #[error("the journal cannot be written; is the disk full?")]
     Journal,
+    /// The journal is damaged.
+    #[error(
+        "journal.db is damaged; stop kentongan, copy the data folder, and mend it with `sqlite3 journal.db .recover | sqlite3 mended.db`, which then takes its place"
+    )]
+    JournalDamaged,
     /// No token can be drawn.
     #[error("the system gives no random bytes for a token: {0}")]
     Random(getrandom::Error),
@@ -96,6 +101,15 @@ pub enum Error {
     /// The API cannot be served.
     #[error("the API can no longer be served")]
     Serve(#[source] std::io::Error),
+}
+
+impl From<Unwritten> for Error {
+    fn from(reason: Unwritten) -> Self {
+        match reason {
+            Unwritten::Damaged => Error::JournalDamaged,
+            Unwritten::Busy | Unwritten::Refused => Error::Journal,
+        }
+    }
 }
 
 /// A collector whose data folder and inventory are in order.
@@ -173,7 +187,7 @@ impl Collector {
     /// When the journal cannot be written.
     pub async fn add_agent(&self, vantage: &Vantage) -> Result<Secret, Error> {
         let token = agents::draw().map_err(Error::Random)?;
-        self.writer.add_agent(vantage.clone(), token.clone()).await.map_err(|_| Error::Journal)?;
+        self.writer.add_agent(vantage.clone(), token.clone()).await?;
         Ok(token)
     }
 

@@ -9,18 +9,16 @@ pub(crate) mod course;
 mod memory;
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use kentongan_model::{inventory::Network, time::Timestamp};
-use kentongan_timeline::Live;
 use rusqlite::Connection;
 
 use self::{
-    course::{CHUNK, Course, Halt, fetch},
-    memory::{LARGEST, Memory, pack, unpack},
+    course::{CHUNK, Course, Halt, take_up},
+    memory::{Memory, pack},
 };
 use crate::{
     board::Board,
@@ -70,7 +68,7 @@ impl Judge {
     /// Goes on where the last checkpoint was made. `today` is the inventory of today, which the journal knows to apply
     /// from its present end on, if it is another than before.
     pub(crate) fn open(
-        journal: Readers,
+        journal: &Readers,
         state: Connection,
         today: Arc<Inventory>,
         journal_days: u32,
@@ -89,7 +87,7 @@ impl Judge {
         let reader = || Reader::new(journal.clone(), Arc::clone(&metrics));
         let taken_up = found.and_then(|found| {
             let run = found.run;
-            let course = take_up(found, reader(), &in_force, &today);
+            let course = take_up(&found, reader(), &in_force, &today);
             let told = |error: &std::io::Error| {
                 tracing::warn!(%error, "the checkpoint cannot be taken up; the journal is judged anew");
             };
@@ -282,27 +280,6 @@ impl Judge {
         let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut latest, &self.course.inventory.network);
     }
-}
-
-/// Takes up what was put away, in the place and with the inventory that it was put away in.
-fn take_up(
-    found: state::Checkpoint,
-    reader: Reader,
-    in_force: &[InForce],
-    today: &Arc<Inventory>,
-) -> std::io::Result<Course> {
-    let passed = in_force.partition_point(|known| known.position <= found.position);
-    // Behind the same entry several may follow each other; the checkpoint says which of them it is.
-    let meant = in_force[..passed].iter().rposition(|known| known.digest == found.inventory);
-    let current = meant.unwrap_or(passed.saturating_sub(1));
-    let inventory = match in_force.get(current) {
-        Some(known) => fetch(&reader, known, Some(today)).map_err(std::io::Error::other)?,
-        None => Arc::clone(today),
-    };
-    let Memory { absences, live } = unpack(&found.live, LARGEST)?;
-    let live = Live::restore(&absences.applied(&inventory.network), live);
-    let coming: VecDeque<InForce> = in_force.iter().skip(current + 1).cloned().collect();
-    Ok(Course::from(reader, (live, absences), found.position, inventory, coming, Some(Arc::clone(today))))
 }
 
 fn show(latest: &RwLock<Latest>, network: &Network, entry: &Read) {

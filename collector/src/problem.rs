@@ -153,7 +153,12 @@ impl Problem {
     /// 500: the store refuses.
     pub(crate) fn store(error: &StoreError) -> Self {
         tracing::error!(%error, cause = ?std::error::Error::source(error), "a question to the store failed");
-        let detail = "the collector cannot read its store; its log says why";
+        let detail = match error {
+            StoreError::Corrupt { file, .. } => {
+                format!("{file} is damaged; the collector's log says what to do")
+            }
+            _ => "the collector cannot read its store; its log says why".to_owned(),
+        };
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", "the store cannot be read", detail)
     }
 }

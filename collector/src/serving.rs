@@ -45,16 +45,16 @@ pub(crate) async fn run(
         press,
     } = collector;
     let journal = Readers::new(folder.file(JOURNAL_FILE), config.limits.reads);
-    writer.begin().await.map_err(|_| Error::Journal)?;
+    writer.begin().await?;
     let following = shelf.follow();
     let judge = {
         let (journal, inventory, metrics) = (journal.clone(), shelf.current(), Arc::clone(&metrics));
         let (days, now) = (config.journal_days, clock.now());
         let position = *writer.committed().borrow();
         let taken = TakenOver { inventory: Arc::clone(&inventory), position, since: now };
-        writer.keep_inventory(taken).await.map_err(|_| Error::Journal)?;
+        writer.keep_inventory(taken).await?;
         let opening =
-            tokio::task::spawn_blocking(move || Judge::open(journal, state, inventory, days, metrics, now));
+            tokio::task::spawn_blocking(move || Judge::open(&journal, state, inventory, days, metrics, now));
         opening.await.map_err(|_| Error::Judge)??
     };
     let shown = Shown {

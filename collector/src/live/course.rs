@@ -10,7 +10,10 @@ use std::{collections::VecDeque, sync::Arc};
 use kentongan_model::{inventory::Network, observation::Observation, time::Timestamp};
 use kentongan_timeline::Live;
 
-use super::absences::Absences;
+use super::{
+    absences::Absences,
+    memory::{LARGEST, Memory, unpack},
+};
 use crate::{
     inventory::Inventory,
     reader::{Read, Reader},
@@ -18,6 +21,7 @@ use crate::{
         StoreError,
         inventories::{self, InForce},
         journal::Position,
+        state,
     },
     unfold::Unfolded,
 };
@@ -173,6 +177,27 @@ impl Course {
     pub(crate) fn was_down(&mut self, downtime: kentongan_model::observation::Downtime) {
         self.live.observe(&Observation::CollectorDown(downtime));
     }
+}
+
+/// Takes up what was put away, in the place and with the inventory that it was put away in.
+pub(super) fn take_up(
+    found: &state::Checkpoint,
+    reader: Reader,
+    in_force: &[InForce],
+    today: &Arc<Inventory>,
+) -> std::io::Result<Course> {
+    let passed = in_force.partition_point(|known| known.position <= found.position);
+    // Behind the same entry several may follow each other; the checkpoint says which of them it is.
+    let meant = in_force[..passed].iter().rposition(|known| known.digest == found.inventory);
+    let current = meant.unwrap_or(passed.saturating_sub(1));
+    let inventory = match in_force.get(current) {
+        Some(known) => fetch(&reader, known, Some(today)).map_err(std::io::Error::other)?,
+        None => Arc::clone(today),
+    };
+    let Memory { absences, live } = unpack(&found.live, LARGEST)?;
+    let live = Live::restore(&absences.applied(&inventory.network), live);
+    let coming: VecDeque<InForce> = in_force.iter().skip(current + 1).cloned().collect();
+    Ok(Course::from(reader, (live, absences), found.position, inventory, coming, Some(Arc::clone(today))))
 }
 
 /// The inventory that is meant. One that does not read back is replaced by the one of today, if there is one.

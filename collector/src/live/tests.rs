@@ -10,11 +10,15 @@ use kentongan_model::{
     time::{BootId, Stamp},
     wire::{Batch, Delivery, MeasuredRound},
 };
-use kentongan_timeline::{Interval, Judgement, Limits, replay};
+use kentongan_timeline::{Interval, Judgement, Limits, Live, replay};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{absences::Absences, *};
+use super::{
+    absences::Absences,
+    memory::{LARGEST, unpack},
+    *,
+};
 use crate::{
     placing::Readings,
     store::{
@@ -121,7 +125,7 @@ impl House {
         let state = open(&self.dir.path().join("state.db"), STATE_STEPS).unwrap();
         state.pragma_update(None, "synchronous", "OFF").unwrap();
         let (today, metrics) = (Arc::clone(&self.inventory), Arc::new(Metrics::new()));
-        let mut judge = Judge::open(readers, state, today, 400, metrics, self.now).unwrap();
+        let mut judge = Judge::open(&readers, state, today, 400, metrics, self.now).unwrap();
         if let Some(limits) = self.limits.filter(|_| judge.course.position == 0) {
             let live = std::mem::replace(&mut judge.course.live, Live::new(&self.inventory.network));
             judge.course.live = live.with_limits(limits);

@@ -99,7 +99,8 @@ fn judge(dir: &Path, now: Timestamp) {
     let readers = Readers::new(dir.join(JOURNAL_FILE), 1);
     let state = open(&dir.join(STATE_FILE), STATE_STEPS).unwrap();
     state.pragma_update(None, "synchronous", "OFF").unwrap();
-    let mut judge = Judge::open(readers, state, inventory().into(), 400, Metrics::new().into(), now).unwrap();
+    let mut judge =
+        Judge::open(&readers, state, inventory().into(), 400, Metrics::new().into(), now).unwrap();
     while judge.read_on().unwrap() {}
     judge.judge(now).unwrap();
     judge.tidy(now, true).unwrap();

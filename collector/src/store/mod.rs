@@ -48,11 +48,14 @@ pub enum StoreError {
     /// SQLite refuses.
     #[error("the store refuses; is the disk full or the data folder damaged?")]
     Sqlite(#[source] rusqlite::Error),
-    /// The file is damaged.
-    #[error(
-        "the database is damaged; stop kentongan, copy the data folder, and mend a journal with `sqlite3 journal.db .recover | sqlite3 mended.db` (state.db can be removed: it is made again)"
-    )]
-    Corrupt(#[source] rusqlite::Error),
+    /// A file is damaged.
+    #[error("{file} is damaged; stop kentongan, copy the data folder, and {}", way_out(file))]
+    Corrupt {
+        /// The file's name.
+        file: &'static str,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
     /// The file comes from a later version.
     #[error(
         "{file} was written by a newer kentongan (its format is {found}, this one knows {known}); use that one"
@@ -83,14 +86,39 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         match error.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => StoreError::Corrupt(error),
+            Some(DatabaseCorrupt | NotADatabase) => StoreError::Corrupt { file: JOURNAL_FILE, source: error },
             _ => StoreError::Sqlite(error),
         }
     }
 }
 
+impl StoreError {
+    /// The same, said of the file at `path`.
+    pub(crate) fn of(self, path: &Path) -> Self {
+        match self {
+            StoreError::Corrupt { source, .. } if path.ends_with(STATE_FILE) => {
+                StoreError::Corrupt { file: STATE_FILE, source }
+            }
+            other => other,
+        }
+    }
+}
+
+/// What to do with a file that is damaged.
+fn way_out(file: &str) -> &'static str {
+    if file == STATE_FILE {
+        "remove state.db: it is made again from journal.db"
+    } else {
+        "mend it with `sqlite3 journal.db .recover | sqlite3 mended.db`, which then takes its place"
+    }
+}
+
 /// Opens a file of the store and takes the steps that it lacks, each in a transaction of its own.
 pub(crate) fn open(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
+    open_there(path, steps).map_err(|error| error.of(path))
+}
+
+fn open_there(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
     let mut conn = Connection::open(path)?;
     conn.busy_timeout(BUSY)?;
     conn.pragma_update(None, "journal_mode", "WAL")?;

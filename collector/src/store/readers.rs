@@ -48,7 +48,7 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let conn = idle.map_or_else(|| self.connect(), Ok)?;
-        let answer = question(&conn);
+        let answer = question(&conn).map_err(|error| error.of(&self.path));
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
         answer
     }

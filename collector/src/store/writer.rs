@@ -6,6 +6,7 @@
 use std::{
     sync::{
         Arc,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread::JoinHandle,
@@ -62,6 +63,9 @@ pub(crate) enum Unwritten {
     /// The disk refuses, or the collector stops.
     #[error("the journal cannot be written")]
     Refused,
+    /// The journal is damaged.
+    #[error("journal.db is damaged; the collector's log says what to do")]
+    Damaged,
 }
 
 /// The way to the writer.
@@ -69,6 +73,7 @@ pub(crate) enum Unwritten {
 pub(crate) struct Writer {
     jobs: SyncSender<Job>,
     committed: watch::Receiver<Position>,
+    damaged: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -84,12 +89,15 @@ impl Writer {
         let (told, committed) = watch::channel(journal::last_position(&conn)?);
         let (jobs, inbox) = mpsc::sync_channel(waiting.max(1));
         let keep = Duration::from_secs(u64::from(journal_days.max(1)) * 86_400);
-        let mut desk = Desk { conn, clock, metrics, told, keep, run: None, swept: None, _folder: folder };
+        let damaged = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&damaged);
+        let mut desk =
+            Desk { conn, clock, metrics, told, keep, run: None, swept: None, damaged: seen, _folder: folder };
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || desk.work(&inbox))
             .map_err(|_| StoreError::Closed)?;
-        Ok((Writer { jobs, committed }, thread))
+        Ok((Writer { jobs, committed, damaged }, thread))
     }
 
     /// The last position on disk, to be followed.
@@ -155,7 +163,9 @@ impl Writer {
             TrySendError::Full(_) => Unwritten::Busy,
             TrySendError::Disconnected(_) => Unwritten::Refused,
         })?;
-        answer.await.ok().flatten().ok_or(Unwritten::Refused)
+        let damaged = || self.damaged.load(Ordering::Relaxed);
+        let refused = || if damaged() { Unwritten::Damaged } else { Unwritten::Refused };
+        answer.await.ok().flatten().ok_or_else(refused)
     }
 }
 
@@ -168,6 +178,7 @@ struct Desk {
     keep: Duration,
     run: Option<Run>,
     swept: Option<Timestamp>,
+    damaged: Arc<AtomicBool>,
     _folder: Arc<Folder>,
 }
 
@@ -190,6 +201,7 @@ impl Desk {
             Ok(outcomes) => {
                 self.metrics.journal_commits.inc();
                 self.metrics.journal_faulty.set(0);
+                self.damaged.store(false, Ordering::Relaxed);
                 if let Some(last) = outcomes.iter().filter_map(Outcome::position).max() {
                     self.told.send_replace(last);
                 }
@@ -200,6 +212,7 @@ impl Desk {
             Err(error) => {
                 self.metrics.journal_failures.inc();
                 self.metrics.journal_faulty.set(1);
+                self.damaged.store(matches!(error, StoreError::Corrupt { .. }), Ordering::Relaxed);
                 tracing::error!(%error, cause = ?std::error::Error::source(&error), "the journal cannot be written");
                 // Each job's reply is dropped with it, which tells its giver.
             }

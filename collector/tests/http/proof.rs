@@ -1,10 +1,14 @@
 //! The store held against a replay of its own journal, while the collector runs and when it does not.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use kentongan_collector::proof::{Archive, Verdict};
-use kentongan_model::time::Timestamp;
+use kentongan_collector::{
+    Collector,
+    proof::{Archive, Verdict},
+};
+use kentongan_model::time::{Clock, Timestamp};
 use kentongan_timeline::Span;
+use tokio_util::sync::CancellationToken;
 
 use crate::town::{Crew, INVENTORY, Running, Town};
 
@@ -76,4 +80,69 @@ async fn a_store_agrees_with_its_journal_while_the_collector_runs_and_after_it_i
     };
     assert_eq!(ended(&anew), ended(&timeline), "an inventory applies where it did");
     running.stop().await;
+}
+
+/// What a collector says that cannot be opened or served on this data folder.
+async fn refusal(town: &Town) -> String {
+    let clock: Arc<dyn Clock> = Arc::new(town.clock.clone());
+    let error = match Collector::open(town.config(), clock) {
+        Err(error) => error,
+        Ok(collector) => {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let served = collector.serve(listener, CancellationToken::new());
+            tokio::time::timeout(Duration::from_secs(20), served).await.expect("it runs").unwrap_err()
+        }
+    };
+    std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[tokio::test]
+async fn a_collector_on_a_damaged_journal_names_the_file_and_a_way_out() {
+    let town = Town::new();
+    let mut crew = Crew::of(&town);
+    let running = town.start().await;
+    crew.ticks(60, &town, &running, &[]).await;
+    running.settled(&town).await;
+    running.stop().await;
+    let path = town.data().join("journal.db");
+    let whole = std::fs::read(&path).unwrap();
+    assert!(!town.data().join("journal.db-wal").exists(), "all of it lies in one file");
+    let mut pages = whole.clone();
+    pages[4096..].fill(0xa5);
+    for (what, bytes) in [("cut in half", &whole[..whole.len() / 2]), ("damaged pages", &pages[..])] {
+        std::fs::write(&path, bytes).unwrap();
+        let told = refusal(&town).await;
+        assert!(
+            told.starts_with("journal.db is damaged; stop kentongan, copy the data folder, and mend it with `sqlite3 journal.db .recover"),
+            "{what}: {told}"
+        );
+    }
+    std::fs::write(&path, &whole).unwrap();
+    town.start().await.stop().await;
+}
+
+#[tokio::test]
+async fn a_journal_that_is_damaged_under_a_running_collector_is_named_to_whoever_delivers() {
+    let town = Town::new();
+    let mut crew = Crew::of(&town);
+    let running = town.start().await;
+    crew.ticks(60, &town, &running, &[]).await;
+    running.settled(&town).await;
+    let conn = rusqlite::Connection::open(town.data().join("journal.db")).unwrap();
+    conn.pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
+    drop(conn);
+    let path = town.data().join("journal.db");
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let length = file.metadata().unwrap().len();
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xa5; usize::try_from(length).unwrap()], 0)
+        .unwrap();
+    let batch = crew.core.batch(&[("noc/gateway", true)]);
+    let response = crew.core.send(&running, &batch).await;
+    let (status, text) = (response.status(), response.text().await.unwrap());
+    assert!(status.is_server_error(), "{status}: {text}");
+    assert!(text.contains("journal.db is damaged"), "{text}");
+    running.kill();
 }
