@@ -67,7 +67,7 @@ fn an_outage_of_several_causes_counts_in_part_and_has_no_proved_cause() {
     let mixed = tursidi.outages.last().unwrap();
     assert_eq!((mixed.counted_s, mixed.cause), (5400.0, Cause::Undetermined));
     assert_eq!(
-        mixed.roots.iter().map(|root| root.as_str()).collect::<Vec<_>>(),
+        mixed.roots.iter().map(kentongan_model::id::SiteId::as_str).collect::<Vec<_>>(),
         ["desa-tursidi", "kec-kutoarjo"]
     );
     let contract = tursidi.contract.as_ref().unwrap();
