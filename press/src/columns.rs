@@ -58,7 +58,7 @@ pub(crate) static COLUMNS: [Column; 32] = [
         |s, _| s.figures.observed_pct.map_or(Value::Nothing, Value::Percent),
     ),
     column("sla_pct", |w| w.target, |s, _| Value::Percent(s.sla)),
-    column("sla_met", |w| w.result, |s, _| s.sla_met.map_or(Value::NotEnough, Value::Flag)),
+    column("sla_met", |w| w.target_met, |s, _| s.sla_met.map_or(Value::NotEnough, Value::Flag)),
     column("outages", |w| w.outages, |s, _| Value::Count(s.figures.outages.into())),
     column("mttr_s", |w| w.mttr, |s, _| s.figures.mttr_s.map_or(Value::Nothing, Value::Seconds)),
     column(

@@ -13,7 +13,7 @@ use kentongan_reports::Report;
 
 use crate::{
     Asked, Format, PrintError,
-    columns::{COLUMNS, Value},
+    columns::{COLUMNS, Column, Value},
     voice::Voice,
 };
 
@@ -32,8 +32,8 @@ pub(crate) fn print(report: &Report, language: Language) -> Result<Vec<u8>, Prin
         .quote_style(QuoteStyle::Necessary)
         .from_writer(mark.as_bytes().to_vec());
     writer.write_record(COLUMNS.iter().map(|column| match language {
-        Language::Id => (column.title)(voice.words),
-        Language::En => column.key,
+        Language::Id => with_unit(column, &voice),
+        Language::En => column.key.to_owned(),
     }))?;
     for site in &report.sites {
         writer.write_record(
@@ -49,7 +49,7 @@ fn field(value: Value, voice: &Voice, language: Language) -> String {
     let point = |number: String| number.replace('.', &voice.point().to_string());
     match value {
         Value::Text(text) => harmless(text),
-        Value::Percent(percentage) => point(decimals(percentage, 4)),
+        Value::Percent(percentage) => point(decimals(cut(percentage), 4)),
         Value::Seconds(seconds) => point(decimals(seconds, 3)),
         Value::Count(count) => count.to_string(),
         Value::Moment(time) => match language {
@@ -68,6 +68,23 @@ fn field(value: Value, voice: &Voice, language: Language) -> String {
     }
 }
 
+/// The title for people, with the unit that the name for scripts ends in: nothing else in the file tells it.
+fn with_unit(column: &Column, voice: &Voice) -> String {
+    let title = (column.title)(voice.words);
+    if column.key.ends_with("_pct") {
+        format!("{title} (%)")
+    } else if column.key.ends_with("_s") {
+        format!("{title} ({})", voice.words.seconds)
+    } else {
+        title.to_owned()
+    }
+}
+
+/// Cut after the fourth decimal: a month with a second of outage is not 100 %.
+fn cut(percentage: f64) -> f64 {
+    (percentage * 1e4 + 1e-6).floor() / 1e4
+}
+
 /// At most that many decimals, none that say nothing.
 fn decimals(number: f64, count: usize) -> String {
     let text = format!("{number:.count$}");
@@ -78,4 +95,27 @@ fn decimals(number: f64, count: usize) -> String {
 fn harmless(text: String) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if formula { format!("'{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_cut_and_a_whole_number_stays_one() {
+        for (percentage, said) in
+            [(100.0, "100"), (99.999_963, "99.9999"), (99.5, "99.5"), (0.0, "0"), (82.25, "82.25")]
+        {
+            assert_eq!(decimals(cut(percentage), 4), said);
+        }
+        assert_eq!(decimals(1_200.0, 3), "1200");
+    }
+
+    #[test]
+    fn no_text_begins_a_formula() {
+        for text in ["=1+1", "+62", "-1", "@SUM(A1)", "\t=1", "＝1"] {
+            assert_eq!(harmless(text.to_owned()), format!("'{text}"));
+        }
+        assert_eq!(harmless("Desa = Kota".to_owned()), "Desa = Kota");
+    }
 }

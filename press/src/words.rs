@@ -80,6 +80,7 @@ words! {
     sites_missed: "lokasi di bawah target", "sites below target";
     shorter_than: "di bawah", "shorter than";
     met: "tercapai", "met";
+    target_met: "Target tercapai", "Target met";
     missed: "tidak tercapai", "missed";
     worst: "Sepuluh lokasi dengan ketersediaan terendah", "The ten sites with the lowest uptime";
     by_kecamatan: "Per kecamatan", "By kecamatan";
@@ -108,7 +109,7 @@ words! {
     contract_uptime: "Ketersediaan menurut kontrak", "Uptime by contract";
     contract_outages: "Gangguan menurut kontrak", "Outages by contract";
     contract_outage: "Lama gangguan menurut kontrak", "Time of outage by contract";
-    contract_met: "Target kontrak", "Contract met";
+    contract_met: "Target kontrak tercapai", "Contract target met";
     month_picture: "Gambaran bulan, hari demi hari", "The month, day by day";
     daily: "Harian", "Daily";
     days: "Hari demi hari", "Day by day";
@@ -142,6 +143,7 @@ words! {
     signed_name: "Nama", "Name";
     signed_number: "NIP", "Staff number";
     page: "Halaman", "Page";
+    seconds: "detik", "seconds";
     yes: "ya", "yes";
     no: "tidak", "no";
     none: "–", "–";

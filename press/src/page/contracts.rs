@@ -94,12 +94,12 @@ impl Writer<'_> {
             .collect();
         let columns = vec![
             Column::words(words.site, 2.4),
-            Column::words(words.provider, 1.6),
-            Column::words(words.from, 1.3),
-            Column::words(words.to, 1.3),
+            Column::words(words.provider, 1.3),
+            Column::words(words.from, 1.7),
+            Column::words(words.to, 1.7),
             Column::number(words.length, 1.2),
             Column::words(words.cause, 1.4),
-            Column::words(words.why, 2.0),
+            Column::words(words.why, 2.3),
         ];
         let (note, body) = if rows.is_empty() {
             (Some(words.annex_none.to_owned()), Body::Nothing)

@@ -10,6 +10,9 @@ use crate::{PrintError, columns::Value, strip::Mark, voice::Voice};
 /// Days have that many seconds; Excel's lengths are days.
 const DAY_S: f64 = 86_400.0;
 
+/// About so many characters go beside each other on a printed page that can still be read.
+const PAGE_WIDE: f64 = 240.0;
+
 /// How cells look.
 pub(super) struct Styles {
     pub(super) title: Format,
@@ -85,7 +88,9 @@ impl<'a> Sheet<'a> {
             self.to.set_column_width(at, *width)?;
         }
         let last = column(columns.len().saturating_sub(1));
-        self.to.set_freeze_panes(1, 2)?.set_repeat_rows(0, 0)?;
+        self.to.set_freeze_panes(1, 2)?.set_repeat_rows(0, 0)?.set_repeat_columns(0, 1)?;
+        let wide: f64 = columns.iter().map(|(_, width)| width).sum();
+        self.to.set_print_fit_to_pages(pages(wide), 0);
         self.to.autofilter(0, 0, u32::try_from(rows).unwrap_or(u32::MAX), last)?;
         Ok(())
     }
@@ -146,6 +151,11 @@ pub(super) fn on_the_wall(time: civil::DateTime) -> Result<ExcelDateTime, XlsxEr
     let year = u16::try_from(time.year()).unwrap_or(0);
     let day = ExcelDateTime::from_ymd(year, part(time.month()), part(time.day()))?;
     day.and_hms(part(time.hour()).into(), part(time.minute()), part(time.second()))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 100")]
+fn pages(wide: f64) -> u16 {
+    (wide / PAGE_WIDE).ceil().clamp(1.0, 100.0) as u16
 }
 
 /// A text that fits a cell: Excel takes 32,767 characters.
