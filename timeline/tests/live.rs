@@ -3,7 +3,7 @@
 use kentongan_model::{
     id::Vantage,
     inventory::Network,
-    observation::{Observation, Round},
+    observation::{Downtime, Observation, Round},
     state::State,
     time::Timestamp,
 };
@@ -105,6 +105,32 @@ fn a_change_that_was_confirmed_across_a_milestone_outlasts_folding_again_on_both
     }
     let told = [(State::Up, 0), (State::Down, 1), (State::Up, 2), (State::Down, 7), (State::Up, 11)];
     assert_eq!(states(&live.judge(at(36 * HOUR)).sites[0]), told);
+}
+
+#[test]
+fn a_fall_between_late_rounds_and_a_bridged_downtime_stays() {
+    let mut live = Live::new(&network(NOC)).with_limits(Limits { rounds: 4, ..Limits::default() });
+    live.reach(at(45 * HOUR));
+    // Down from hour 14 to 19; the collector is down from 25:30 to 31:30, and nothing has changed behind it.
+    let hours = (0..26).chain(32..45).filter(|hour| *hour != 43);
+    let mut journal: Vec<_> =
+        hours.map(|hour| round(hour * HOUR, "noc", !(14..19).contains(&hour))).collect();
+    let half = HOUR / 2;
+    live.observe(&Observation::CollectorDown(Downtime {
+        from: at(25 * HOUR + half),
+        to: at(31 * HOUR + half),
+    }));
+    journal.iter().for_each(|round| live.observe(round));
+    live.judge(at(45 * HOUR));
+    for (minute, answered) in [(70, false), (80, false), (90, false), (43 * 60, true)] {
+        journal.push(round(minute * 60_000, "noc", answered));
+        live.observe(&journal[journal.len() - 1]);
+    }
+    while let Some(wanting) = live.wanting() {
+        live.settle_again(&wanting, journal.clone());
+    }
+    let told = [(State::Up, 0), (State::Down, 1), (State::Up, 2), (State::Down, 14), (State::Up, 19)];
+    assert_eq!(states(&live.judge(at(45 * HOUR)).sites[0]), told);
 }
 
 #[test]

@@ -119,11 +119,10 @@ impl Series {
     fn realign(&mut self, reach: Timestamp) {
         let all = self.changes().to_vec();
         let known = all.partition_point(|change| change.at <= reach);
+        // It can remember fewer than two, where one was taken back: only what it has is put right.
         let realigned = |own: &[Change]| -> Vec<Change> {
-            let later = own.iter().copied().filter(|change| change.at > reach);
-            let both: Vec<Change> =
-                all[known.saturating_sub(2)..known].iter().copied().chain(later).collect();
-            both[both.len().saturating_sub(2)..].to_vec()
+            let past = own.partition_point(|change| change.at <= reach);
+            [&all[known.saturating_sub(past)..known], &own[past..]].concat()
         };
         let behind = self.milestones.partition_point(|milestone| milestone.stand.last() <= Some(reach));
         for milestone in &mut self.milestones[behind..] {
