@@ -270,3 +270,24 @@ fn a_fall_behind_an_unreachable_stay_is_confirmed_once_it_has_outlasted_correlat
     assert_eq!(judged.incidents[1].started_at, at(20 * HOUR));
     assert_eq!(judged.incidents[1].confirmed_at, at(22 * HOUR + 1));
 }
+
+#[test]
+fn a_second_fall_takes_down_those_too_that_were_cut_off_all_the_while() {
+    let dusun = DESA.replace("desa\"\nname", "dusun\"\nname").replace("noc", "desa").replace("0.2", "0.3");
+    let mut live = Live::new(&network(&format!("{NOC}{DESA}{dusun}")));
+    // Two hours of recovery are too short for the village to be anything but unreachable, and nobody looks at the hamlet.
+    let observe = |live: &mut Live, hours: std::ops::Range<i64>| {
+        for hour in hours {
+            live.observe(&round(hour * HOUR, "noc", hour < 6 || (20..22).contains(&hour)));
+            live.observe(&round(hour * HOUR, "desa", hour < 6));
+            live.observe(&round(hour * HOUR, "dusun", hour < 6));
+        }
+    };
+    observe(&mut live, 0..22);
+    live.judge(at(22 * HOUR));
+    observe(&mut live, 22..25);
+    let judged = live.judge(at(25 * HOUR));
+    assert_eq!(judged.incidents[1].started_at, at(22 * HOUR));
+    let affected: Vec<&str> = judged.incidents[1].affected.iter().map(|site| site.as_str()).collect();
+    assert_eq!(affected, ["desa", "dusun"]);
+}
