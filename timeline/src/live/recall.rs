@@ -146,6 +146,8 @@ pub(super) struct Notes {
     answers: Vec<((Timestamp, usize), Answers)>,
     power: Vec<((usize, Timestamp), Power)>,
     pub(super) questions: BTreeSet<Question>,
+    /// How often something was asked, the same question by two incidents twice.
+    asked: usize,
 }
 
 /// The kept rounds and what is remembered of others, as witnesses of one judgement.
@@ -165,7 +167,9 @@ impl Witnesses<'_> {
         let settled = self.series[ix].2.settled_until().unwrap_or(Timestamp::MIN);
         let heard = self.recall.heard.get(&(ix, from)).filter(|heard| heard.until >= until.min(settled));
         if heard.is_none() {
-            self.notes.borrow_mut().questions.insert((ix, from, until));
+            let mut notes = self.notes.borrow_mut();
+            notes.questions.insert((ix, from, until));
+            notes.asked += 1;
         }
         heard.copied()
     }
@@ -188,14 +192,14 @@ impl Witness for Witnesses<'_> {
             return Some(first).filter(|at| outage.contains(*at));
         }
         let sought = Span::new(known.map_or(outage.from, |power| power.until), outage.to);
-        let asked = self.notes.borrow().questions.len();
+        let asked = self.notes.borrow().asked;
         let first = if sought.is_empty() {
             None
         } else {
             self.own[site].iter().filter_map(|ix| self.own_round(*ix, sought)).min()
         };
         let mut notes = self.notes.borrow_mut();
-        if notes.questions.len() == asked && !sought.is_empty() && !self.own[site].is_empty() {
+        if notes.asked == asked && !sought.is_empty() && !self.own[site].is_empty() {
             notes.power.push(((site, outage.from), Power { until: sought.to, first }));
         }
         first
@@ -213,7 +217,7 @@ impl Witness for Witnesses<'_> {
             let heeded = known.first.iter().copied().filter(|(ix, _)| tracks.contains(ix));
             return heeded.filter(in_time).collect();
         }
-        let asked = self.notes.borrow().questions.len();
+        let asked = self.notes.borrow().asked;
         let answered = |ix: usize| {
             let series = &self.series[ix].2;
             // Rounds behind `started` are all kept when what is settled ends there.
@@ -229,7 +233,7 @@ impl Witness for Witnesses<'_> {
             first.truncate(1);
         }
         let mut notes = self.notes.borrow_mut();
-        if notes.questions.len() == asked && by < self.now {
+        if notes.asked == asked && by < self.now {
             notes.answers.push(((started, root), Answers { until: by, first: first.clone() }));
         }
         first
