@@ -288,6 +288,7 @@ fn a_second_fall_takes_down_those_too_that_were_cut_off_all_the_while() {
     observe(&mut live, 22..25);
     let judged = live.judge(at(25 * HOUR));
     assert_eq!(judged.incidents[1].started_at, at(22 * HOUR));
-    let affected: Vec<&str> = judged.incidents[1].affected.iter().map(|site| site.as_str()).collect();
+    let affected: Vec<&str> =
+        judged.incidents[1].affected.iter().map(kentongan_model::id::SiteId::as_str).collect();
     assert_eq!(affected, ["desa", "dusun"]);
 }
