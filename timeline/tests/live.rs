@@ -152,6 +152,33 @@ fn late_rounds_are_given_up_and_counted_when_the_journal_no_longer_has_those_aro
 }
 
 #[test]
+fn a_fall_that_late_rounds_show_ends_where_the_journal_does_and_what_was_known_goes_on() {
+    for (falls, reached) in [(false, 40), (true, 43)] {
+        let mut live = Live::new(&network(NOC)).with_limits(Limits { rounds: 4, ..Limits::default() });
+        live.reach(at(reached * HOUR));
+        let mut journal: Vec<_> = (0..40).map(|hour| round(hour * HOUR, "noc", true)).collect();
+        journal.iter().for_each(|round| live.observe(round));
+        live.judge(at(40 * HOUR));
+        // Down shortly before the milestone at 12, and not yet up again there; the journal has lost what came behind it.
+        for minute in [610, 620, 630, 640] {
+            journal.push(round(minute * 60_000, "noc", false));
+            live.observe(&journal[journal.len() - 1]);
+        }
+        let first = live.wanting().unwrap();
+        live.settle_again(&first, journal);
+        // Three more fail before it is asked: a fall that begins behind all that is settled.
+        (40..reached).for_each(|hour| live.observe(&round(hour * HOUR, "noc", false)));
+        let second = live.wanting().unwrap();
+        assert_ne!(first, second);
+        live.settle_again(&second, []);
+        assert_eq!(live.wanting(), None);
+        let mut told = vec![(State::Up, 0), (State::Down, 10), (State::Up, 12)];
+        told.extend(falls.then_some((State::Down, 40)));
+        assert_eq!(states(&live.judge(at(reached * HOUR)).sites[0]), told);
+    }
+}
+
+#[test]
 fn an_edited_inventory_drops_what_it_no_longer_has_and_keeps_the_rest() {
     let both = network(&format!("{NOC}{DESA}"));
     let mut live = Live::new(&both);

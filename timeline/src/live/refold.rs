@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use kentongan_model::time::Timestamp;
+use kentongan_model::{state::State, time::Timestamp};
 
 use super::{
     automaton::Folding,
@@ -97,8 +97,7 @@ impl Series {
         let changes = if same {
             stand.splice(folded, self.changes())
         } else {
-            let rest = self.changes().partition_point(|change| change.at <= span.to);
-            folded.into_iter().chain(self.changes()[rest..].iter().copied()).collect()
+            joined_at(span.to, folded, self.changes())
         };
         let reach = touched.iter().map(|again| again.to).max();
         if !same || reach > stand.last() {
@@ -134,6 +133,19 @@ impl Series {
         let base = realigned(self.base_changes());
         self.replace_base_changes(base);
     }
+}
+
+/// What was folded again up to `seam`, and what was known before behind it: until the next stretch is folded, or if it
+/// never can be, the series goes on there in the state that it was known to be in.
+fn joined_at(seam: Timestamp, mut folded: Vec<Change>, all: &[Change]) -> Vec<Change> {
+    let rest = all.partition_point(|change| change.at <= seam);
+    let state = |changes: &[Change]| changes.last().map_or(State::Unknown, |change| change.state);
+    let known = state(&all[..rest]);
+    if state(&folded) != known {
+        folded.push(Change { at: seam, state: known, told: seam });
+    }
+    folded.extend_from_slice(&all[rest..]);
+    folded
 }
 
 /// Up to where changes may be others now, after folding up to the last of `passed`.
