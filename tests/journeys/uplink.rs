@@ -118,7 +118,10 @@ fn what_an_agent_measured_while_it_was_cut_off_amends_the_books_and_calls_nobody
     };
     ensure!(amended("cause", "link"), "which revision found the cause? {last}");
     let log = office.run(&["alerts", "log"])?;
-    ensure!(log.contains("withheld: it was already told"), "the amendment was withheld without a reason:\n{log}");
+    ensure!(
+        log.contains("withheld: it was already told"),
+        "the amendment was withheld without a reason:\n{log}"
+    );
     // And the books are what a replay of the journal gives.
     office.run(&["verify"]).map(drop)
 }

@@ -120,7 +120,7 @@ impl<'a> Sheet<'a> {
     pub(super) fn value(&mut self, row: u32, at: usize, value: &Value) -> Result<(), PrintError> {
         let (at, styles, words) = (column(at), self.styles, self.voice.words);
         match value {
-            Value::Text(text) => self.to.write_string_with_format(row, at, &clean(text), &styles.text)?,
+            Value::Text(text) => self.to.write_string_with_format(row, at, clean(text), &styles.text)?,
             Value::Percent(percentage) => {
                 self.to.write_number_with_format(row, at, percentage / 100.0, &styles.percent)?
             }

@@ -65,6 +65,7 @@ impl Series {
         let settled: usize = passed.map(|milestone| milestone.rounds as usize).sum();
         if rounds.len() < settled + if open { self.since as usize } else { 0 } {
             self.again.retain(|again| again.from >= span.to);
+            self.chained = None;
             return Refolded::GivenUp(late);
         }
         let begun = rounds.keys().next().copied();
@@ -88,6 +89,7 @@ impl Series {
             self.milestones.splice(begin.., passed);
             self.replace_changes(folded);
             self.rebase(&automaton, count);
+            self.chained = None;
             return Refolded::Done;
         }
         let stand = Stand::of(automaton.evidence());
@@ -110,6 +112,8 @@ impl Series {
         if same {
             self.realign(reach);
         }
+        let chained = self.chained.map_or(span.from, |from| from.min(span.from));
+        self.chained = (!self.again.is_empty()).then_some(chained);
         Refolded::Done
     }
 

@@ -52,6 +52,9 @@ pub(crate) struct Series {
     pub(super) late: Vec<Kept>,
     /// What of the settled has to be folded again: from where, and how far at least.
     pub(super) again: Vec<Span>,
+    /// Where folding again began that has not yet come to its end.
+    #[serde(default)]
+    pub(super) chained: Option<Timestamp>,
     /// The last round that was answered.
     pub(super) answered: Option<Timestamp>,
 }
@@ -76,6 +79,7 @@ impl Series {
             torn: false,
             late: Vec::new(),
             again: Vec::new(),
+            chained: None,
             answered: None,
         }
     }
@@ -88,6 +92,7 @@ impl Series {
         if self.settled(round.at()) {
             return self.wait(round);
         }
+        self.interrupt();
         if self.kept.back().is_none_or(|last| last.at() < round.at()) {
             let before = (self.last_change(), self.head.evidence().proven());
             self.head.push(round, folding);
@@ -129,11 +134,19 @@ impl Series {
         }
     }
 
+    /// What is kept goes on while folding again is halfway: it begins anew then, and goes to the end at once.
+    fn interrupt(&mut self) {
+        if let Some((from, last)) = self.chained.take().zip(self.settled_until()) {
+            self.again.push(Span::new(from, last.max(from)));
+        }
+    }
+
     /// Folds the kept rounds again, where one came late.
     pub(crate) fn mend(&mut self, folding: &Folding<'_>) {
         if !std::mem::take(&mut self.torn) {
             return;
         }
+        self.interrupt();
         let before = self.head.replace_changes(Vec::new());
         self.head = self.base.clone();
         self.kept.iter().for_each(|round| self.head.push(*round, folding));

@@ -111,6 +111,7 @@ impl Live {
             self.waiting -= series.late.len();
             series.late.clear();
             series.again.clear();
+            series.chained = None;
         }
     }
 
