@@ -134,13 +134,13 @@ fn numbers_of_the_workbook_are_numbers_and_its_times_are_times() {
     let sites = book.worksheet_range("Lokasi").unwrap();
     let titles: Vec<String> = sites.rows().next().unwrap().iter().map(ToString::to_string).collect();
     let column = |title: &str| titles.iter().position(|known| known == title).unwrap();
-    let row = sites.rows().find(|row| row[0].to_string() == "kec-bruno").unwrap();
+    let row = sites.rows().find(|row| row[0] == "kec-bruno").unwrap();
     assert!(matches!(row[column("Ketersediaan")], Data::Float(uptime) if (0.9..1.0).contains(&uptime)));
     assert!(
         matches!(&row[column("Mulai")], Data::DateTime(time) if time.as_f64() == 46_296.0),
         "1 October 2026"
     );
-    let gowong = sites.rows().find(|row| row[0].to_string() == "desa-gowong").unwrap();
+    let gowong = sites.rows().find(|row| row[0] == "desa-gowong").unwrap();
     assert_eq!(gowong[column("Ketersediaan")].to_string(), "data kurang");
 }
 
