@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kentongan_model::{
     plan::PlanRevision,
     time::Clock,
-    wire::{DeviceReading, MeasuredRound},
+    wire::{DeviceReading, GaugeReading, MeasuredRound, Trace},
 };
 use tokio::sync::Notify;
 
@@ -34,6 +34,16 @@ impl Keeping {
 
     pub(crate) fn keep_reading(&self, plan: PlanRevision, reading: DeviceReading) {
         self.keep(plan, &Record::Reading(reading));
+    }
+
+    #[expect(dead_code, reason = "gauges are read from the next change on")]
+    pub(crate) fn keep_gauges(&self, plan: PlanRevision, reading: GaugeReading) {
+        self.keep(plan, &Record::Gauges(reading));
+    }
+
+    #[expect(dead_code, reason = "ways are traced from the next change on")]
+    pub(crate) fn keep_trace(&self, plan: PlanRevision, trace: Trace) {
+        self.keep(plan, &Record::Trace(trace));
     }
 
     fn keep(&self, plan: PlanRevision, record: &Record) {

@@ -183,6 +183,8 @@ mod tests {
             dropped_rounds: 0,
             rounds: vec![round],
             readings: vec![reading],
+            gauges: Vec::new(),
+            traces: Vec::new(),
         };
         Delivery { sent: stamp, batch }
     }

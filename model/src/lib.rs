@@ -4,6 +4,7 @@
 //! Nothing here does I/O but [`time`], the one module of the workspace that reads a clock, and [`secret`].
 
 pub mod event;
+pub mod gauge;
 pub mod id;
 #[cfg(feature = "inventory")]
 pub mod inventory;

@@ -94,6 +94,8 @@ fn batches() -> impl Strategy<Value = Batch> {
             dropped_rounds,
             rounds,
             readings,
+            gauges: Vec::new(),
+            traces: Vec::new(),
         },
     )
 }
@@ -115,6 +117,8 @@ fn empty() -> Batch {
         dropped_rounds: 0,
         rounds: vec![],
         readings: vec![],
+        gauges: Vec::new(),
+        traces: Vec::new(),
     }
 }
 

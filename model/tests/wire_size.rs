@@ -25,6 +25,8 @@ fn batch(sequence: u64, sealed_ms: u64) -> Batch {
         dropped_rounds: 0,
         rounds: vec![],
         readings: vec![],
+        gauges: Vec::new(),
+        traces: Vec::new(),
     }
 }
 

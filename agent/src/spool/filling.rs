@@ -123,11 +123,15 @@ impl Spool {
             dropped_rounds: 0,
             rounds: Vec::new(),
             readings: Vec::new(),
+            gauges: Vec::new(),
+            traces: Vec::new(),
         };
         for record in content.records {
             match record {
                 Record::Round(round) => batch.rounds.push(round),
                 Record::Reading(reading) => batch.readings.push(reading),
+                Record::Gauges(reading) => batch.gauges.push(reading),
+                Record::Trace(trace) => batch.traces.push(trace),
                 Record::Dropped(rounds) => batch.dropped_rounds += rounds,
             }
         }

@@ -123,6 +123,8 @@ impl Content {
         let latest = self.records.iter().filter_map(|record| match record {
             Record::Round(round) => Some(round.mono_ms),
             Record::Reading(reading) => Some(reading.mono_ms),
+            Record::Gauges(reading) => Some(reading.mono_ms),
+            Record::Trace(trace) => Some(trace.mono_ms),
             Record::Dropped(_) => None,
         });
         let mono_ms = latest.max().unwrap_or(0).max(begun.mono_ms);

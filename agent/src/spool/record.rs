@@ -3,7 +3,12 @@
 //! A frame is length, CRC-32 and payload; all numbers are little-endian. Whatever does not read back exactly (a torn
 //! tail, a flipped bit) ends the log there, and is counted, never fatal.
 
-use kentongan_model::wire::{DeviceReading, InterfaceReading, MeasuredRound};
+use std::net::IpAddr;
+
+use kentongan_model::{
+    gauge::GaugeKind,
+    wire::{DeviceReading, Gauge, GaugeReading, Hop, InterfaceReading, Label, MeasuredRound, Trace},
+};
 
 /// The largest payload. A round of 65,535 answered probes takes 262 kB.
 const MAX_PAYLOAD: usize = 512 * 1024;
@@ -15,6 +20,10 @@ pub enum Record {
     Round(MeasuredRound),
     /// An answered SNMP poll.
     Reading(DeviceReading),
+    /// A look at gauges.
+    Gauges(GaugeReading),
+    /// The way to a target that has gone down.
+    Trace(Trace),
     /// So many rounds had to be dropped.
     Dropped(u64),
 }
@@ -22,6 +31,8 @@ pub enum Record {
 const ROUND: u8 = 1;
 const READING: u8 = 2;
 const DROPPED: u8 = 3;
+const GAUGES: u8 = 4;
+const TRACE: u8 = 5;
 
 impl Record {
     /// The record as a frame.
@@ -44,6 +55,23 @@ impl Record {
                 optional(&mut out, reading.uptime_cs.map(u32::to_le_bytes));
                 for interface in &reading.interfaces {
                     put_interface(&mut out, interface);
+                }
+            }
+            Record::Gauges(reading) => {
+                out.push(GAUGES);
+                optional(&mut out, reading.device.map(u16::to_le_bytes));
+                out.extend(reading.mono_ms.to_le_bytes());
+                for gauge in &reading.gauges {
+                    put_gauge(&mut out, gauge);
+                }
+            }
+            Record::Trace(trace) => {
+                out.push(TRACE);
+                out.extend(trace.target.to_le_bytes());
+                out.extend(trace.mono_ms.to_le_bytes());
+                out.push(u8::from(trace.reached));
+                for hop in &trace.hops {
+                    put_hop(&mut out, hop);
                 }
             }
             Record::Dropped(rounds) => {
@@ -74,6 +102,22 @@ impl Record {
                     interfaces.push(take_interface(&mut input)?);
                 }
                 Record::Reading(DeviceReading { device, mono_ms, uptime_cs, interfaces })
+            }
+            GAUGES => {
+                let (device, mono_ms) = (input.optional(Input::u16)?, input.u64()?);
+                let mut gauges = Vec::new();
+                while !input.0.is_empty() {
+                    gauges.push(take_gauge(&mut input)?);
+                }
+                Record::Gauges(GaugeReading { device, mono_ms, gauges })
+            }
+            TRACE => {
+                let (target, mono_ms, reached) = (input.u16()?, input.u64()?, input.byte()? == 1);
+                let mut hops = Vec::new();
+                while !input.0.is_empty() {
+                    hops.push(take_hop(&mut input)?);
+                }
+                Record::Trace(Trace { target, mono_ms, reached, hops })
             }
             DROPPED => Record::Dropped(input.u64()?),
             _ => return None,
@@ -111,10 +155,7 @@ fn put_interface(out: &mut Vec<u8>, interface: &InterfaceReading) {
     for text in [&interface.name, &interface.alias] {
         out.push(u8::from(text.is_some()));
         if let Some(text) = text {
-            // ifName and ifAlias have at most 255 characters; whatever a device made longer is cut.
-            let cut = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
-            out.extend((cut.len() as u16).to_le_bytes());
-            out.extend(cut);
+            put_text(out, text);
         }
     }
     optional(out, interface.oper_status.map(|status| [status]));
@@ -134,6 +175,56 @@ fn take_interface(input: &mut Input<'_>) -> Option<InterfaceReading> {
         *counter = input.optional(Input::u64)?;
     }
     Some(interface)
+}
+
+fn put_gauge(out: &mut Vec<u8>, gauge: &Gauge) {
+    out.extend(gauge.number.to_le_bytes());
+    out.extend(gauge.value.to_le_bytes());
+    out.push(u8::from(gauge.label.is_some()));
+    if let Some(Label { kind, place }) = &gauge.label {
+        out.push(kind.number());
+        put_text(out, place);
+    }
+}
+
+fn take_gauge(input: &mut Input<'_>) -> Option<Gauge> {
+    let (number, value) = (input.u16()?, input.u64()?.cast_signed());
+    let label = input
+        .optional(|input| Some(Label { kind: GaugeKind::of_number(input.byte()?)?, place: input.text()? }))?;
+    Some(Gauge { number, label, value })
+}
+
+fn put_hop(out: &mut Vec<u8>, hop: &Hop) {
+    out.extend(hop.rtt_us.to_le_bytes());
+    match hop.address {
+        None => out.push(0),
+        Some(IpAddr::V4(v4)) => {
+            out.push(4);
+            out.extend(v4.octets());
+        }
+        Some(IpAddr::V6(v6)) => {
+            out.push(16);
+            out.extend(v6.octets());
+        }
+    }
+}
+
+fn take_hop(input: &mut Input<'_>) -> Option<Hop> {
+    let rtt_us = input.u32()?;
+    let address = match input.byte()? {
+        0 => None,
+        4 => Some(IpAddr::from(input.array::<4>()?)),
+        16 => Some(IpAddr::from(input.array::<16>()?)),
+        _ => return None,
+    };
+    Some(Hop { address, rtt_us })
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    // Names have at most 255 characters; whatever a device made longer is cut.
+    let cut = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
+    out.extend((cut.len() as u16).to_le_bytes());
+    out.extend(cut);
 }
 
 fn optional<const N: usize>(out: &mut Vec<u8>, value: Option<[u8; N]>) {
@@ -204,6 +295,20 @@ mod tests {
             })
     }
 
+    fn gauge() -> impl Strategy<Value = Gauge> {
+        let label = (prop::sample::select(&GaugeKind::ALL[..]), "[a-zA-Z0-9 é-]{0,20}")
+            .prop_map(|(kind, place)| Label { kind, place });
+        (any::<u16>(), proptest::option::of(label), any::<i64>()).prop_map(|(number, label, value)| Gauge {
+            number,
+            label,
+            value,
+        })
+    }
+
+    fn hop() -> impl Strategy<Value = Hop> {
+        (any::<Option<IpAddr>>(), any::<u32>()).prop_map(|(address, rtt_us)| Hop { address, rtt_us })
+    }
+
     fn record() -> impl Strategy<Value = Record> {
         let reading =
             (any::<u16>(), any::<u64>(), any::<Option<u32>>(), prop::collection::vec(interface(), 0..4));
@@ -222,6 +327,12 @@ mod tests {
                 uptime_cs,
                 interfaces
             })),
+            (any::<Option<u16>>(), any::<u64>(), prop::collection::vec(gauge(), 0..4)).prop_map(
+                |(device, mono_ms, gauges)| Record::Gauges(GaugeReading { device, mono_ms, gauges })
+            ),
+            (any::<u16>(), any::<u64>(), any::<bool>(), prop::collection::vec(hop(), 0..4)).prop_map(
+                |(target, mono_ms, reached, hops)| Record::Trace(Trace { target, mono_ms, reached, hops })
+            ),
             any::<u64>().prop_map(Record::Dropped),
         ]
     }

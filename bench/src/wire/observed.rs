@@ -91,6 +91,8 @@ impl Window {
             dropped_rounds: 0,
             rounds: Vec::new(),
             readings: Vec::new(),
+            gauges: Vec::new(),
+            traces: Vec::new(),
         };
         for line in &self.lines {
             match *line {

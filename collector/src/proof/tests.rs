@@ -85,6 +85,8 @@ fn file(conn: &Connection, k: i64, rtt_us: Option<u32>) {
         dropped_rounds: 0,
         rounds: vec![round],
         readings: Vec::new(),
+        gauges: Vec::new(),
+        traces: Vec::new(),
     };
     let bytes = Delivery::wrap(&sealed, &batch.seal().unwrap());
     conn.execute(

@@ -280,6 +280,8 @@ impl Agent {
             dropped_rounds: 0,
             rounds,
             readings: Vec::new(),
+            gauges: Vec::new(),
+            traces: Vec::new(),
         }
     }
 

@@ -4,7 +4,7 @@
 //! its limit here; a batch beyond a limit is refused as a whole, by [`Batch::seal`](super::Batch::seal) as by
 //! [`Batch::open`](super::Batch::open), so that what was sealed can be opened.
 
-use super::{DeviceReading, InterfaceReading, MeasuredRound};
+use super::{DeviceReading, Gauge, GaugeReading, Hop, InterfaceReading, MeasuredRound, Trace};
 use crate::id::IdError;
 
 /// The longest sealed batch, in bytes.
@@ -17,7 +17,13 @@ pub const MAX_RTTS: usize = 1 << 19;
 pub const MAX_READINGS: usize = 1 << 12;
 /// The most interface readings in a batch.
 pub const MAX_INTERFACES: usize = 1 << 14;
-/// The longest name or alias of an interface, in bytes.
+/// The most values of gauges in a batch.
+pub const MAX_GAUGES: usize = 1 << 14;
+/// The most traces in a batch.
+pub const MAX_TRACES: usize = 1 << 8;
+/// The most hops in a trace.
+pub const MAX_HOPS: usize = 64;
+/// The longest name or alias of an interface, or place of a gauge, in bytes.
 pub const MAX_TEXT: usize = 255;
 /// The most memory that opening takes, in bytes, whatever is opened. What repeats is coded in next to nothing, so that
 /// it is these limits which bound memory, not the length of what is opened.
@@ -27,7 +33,9 @@ pub const MAX_OPENED: usize = 32 << 20;
 const _: () = assert!(
     MAX_OPENED
         > 2 * 2 * (MAX_ROUNDS * size_of::<MeasuredRound>() + MAX_INTERFACES * size_of::<InterfaceReading>())
-            + 2 * MAX_READINGS * size_of::<DeviceReading>()
+            + 2 * MAX_READINGS * (size_of::<DeviceReading>() + size_of::<GaugeReading>())
+            + 2 * 2 * MAX_GAUGES * size_of::<Gauge>()
+            + 2 * MAX_TRACES * (size_of::<Trace>() + MAX_HOPS * size_of::<Hop>())
             + MAX_RTTS * size_of::<u32>()
             + MAX_SEALED
 );

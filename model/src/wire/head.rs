@@ -13,9 +13,9 @@ use crate::{
     time::{BootId, Stamp, Timestamp},
 };
 
-/// The first byte of every sealed batch: format 1 in the high half, the profile in the low one, where 0 is full: every
+/// The first byte of every sealed batch: format 2 in the high half, the profile in the low one, where 0 is full: every
 /// RTT to 1 µs.
-pub(super) const FORMAT: u8 = 0x10;
+pub(super) const FORMAT: u8 = 0x20;
 /// What an id is made of.
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789-_.";
 /// Length of the checksum at the end of a sealed batch.
@@ -89,5 +89,7 @@ pub(super) fn blank() -> Batch {
         dropped_rounds: 0,
         rounds: Vec::new(),
         readings: Vec::new(),
+        gauges: Vec::new(),
+        traces: Vec::new(),
     }
 }

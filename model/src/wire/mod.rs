@@ -8,19 +8,24 @@ mod coder;
 mod counters;
 mod envelope;
 mod error;
+mod gauges;
 mod head;
 mod range;
 mod readings;
 mod rounds;
 mod rtts;
 mod seal;
+mod traces;
 
 pub use envelope::split;
 pub use error::{
-    MAX_INTERFACES, MAX_OPENED, MAX_READINGS, MAX_ROUNDS, MAX_RTTS, MAX_SEALED, MAX_TEXT, WireError,
+    MAX_GAUGES, MAX_HOPS, MAX_INTERFACES, MAX_OPENED, MAX_READINGS, MAX_ROUNDS, MAX_RTTS, MAX_SEALED,
+    MAX_TEXT, MAX_TRACES, WireError,
 };
 
-use crate::{id::Vantage, plan::PlanRevision, time::Stamp};
+use std::net::IpAddr;
+
+use crate::{gauge::GaugeKind, id::Vantage, plan::PlanRevision, time::Stamp};
 
 /// What an agent measured in one report interval.
 ///
@@ -43,6 +48,10 @@ pub struct Batch {
     pub rounds: Vec<MeasuredRound>,
     /// SNMP readings.
     pub readings: Vec<DeviceReading>,
+    /// Looks at gauges.
+    pub gauges: Vec<GaugeReading>,
+    /// Ways to targets that have gone down.
+    pub traces: Vec<Trace>,
 }
 
 /// One round of probes.
@@ -102,6 +111,60 @@ pub const COUNTERS: [&str; 8] = [
     "out_discards",
 ];
 
+/// One look at gauges: those of one device, or those of the agent's own router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GaugeReading {
+    /// Index of the device in the plan; none is the router that the agent runs on.
+    pub device: Option<u16>,
+    /// When they were read, in milliseconds since boot.
+    pub mono_ms: u64,
+    /// What they showed.
+    pub gauges: Vec<Gauge>,
+}
+
+/// What one gauge showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gauge {
+    /// Its number among the gauges of its device in this series, as the agent gave it.
+    pub number: u16,
+    /// What it is; told when it is new to the series or has changed, and again once an hour.
+    pub label: Option<Label>,
+    /// Its value, in thousandths of its kind's unit.
+    pub value: i64,
+}
+
+/// What a gauge is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label {
+    /// What it says, and in which unit.
+    pub kind: GaugeKind,
+    /// Where in the device: an interface, an ONU, a radio, an SSID. Empty for the device as a whole; at most
+    /// [`MAX_TEXT`] bytes.
+    pub place: String,
+}
+
+/// The way to a target, hop by hop, taken when it went down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// Index of the target in the plan.
+    pub target: u16,
+    /// When its first probe was sent, in milliseconds since boot.
+    pub mono_ms: u64,
+    /// Whether the target itself answered, as the last hop.
+    pub reached: bool,
+    /// Who answered at each distance, from 1 on.
+    pub hops: Vec<Hop>,
+}
+
+/// Who answered at one distance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// Who; none when nobody did in time.
+    pub address: Option<IpAddr>,
+    /// After how long, in microseconds; 0 when nobody did.
+    pub rtt_us: u32,
+}
+
 /// A sealed batch on its way, with the moment of its sending.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
@@ -109,4 +172,20 @@ pub struct Delivery {
     pub sent: Stamp,
     /// What it carries.
     pub batch: Batch,
+}
+
+/// Codes a text: its length, and its bytes as they are.
+fn text(
+    coder: &mut impl coder::Coder,
+    length: &mut coder::Number,
+    text: String,
+    what: &'static str,
+) -> Result<String, WireError> {
+    let mut bytes = text.into_bytes();
+    let told = coder.number(length, bytes.len() as u64)?;
+    bytes.resize(error::within("bytes of a name", told, MAX_TEXT)?, 0);
+    for byte in &mut bytes {
+        *byte = coder.raw(8, u64::from(*byte))? as u8;
+    }
+    String::from_utf8(bytes).map_err(|_| WireError::Malformed(what))
 }

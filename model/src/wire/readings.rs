@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     DeviceReading, InterfaceReading, WireError,
     coder::{Coder, Histogram, Number},
-    error::{MAX_INTERFACES, MAX_READINGS, MAX_TEXT, within},
+    error::{MAX_INTERFACES, MAX_READINGS, within},
 };
 
 /// What is before the first device and the first link, so that 0 follows.
@@ -155,20 +155,9 @@ impl Walk {
             self.high_speed_mbps = *speed;
         }
         for text in [&mut interface.name, &mut interface.alias].into_iter().flatten() {
-            self.text(coder, text)?;
+            let taken = std::mem::take(text);
+            *text = super::text(coder, &mut columns.text_length, taken, "an interface's name")?;
         }
-        Ok(())
-    }
-
-    /// Codes a text: its length, and its bytes as they are.
-    fn text(&mut self, coder: &mut impl Coder, text: &mut String) -> Result<(), WireError> {
-        let mut bytes = std::mem::take(text).into_bytes();
-        let length = coder.number(&mut self.columns.text_length, bytes.len() as u64)?;
-        bytes.resize(within("bytes of an interface's name", length, MAX_TEXT)?, 0);
-        for byte in &mut bytes {
-            *byte = coder.raw(8, u64::from(*byte))? as u8;
-        }
-        *text = String::from_utf8(bytes).map_err(|_| WireError::Malformed("an interface's name"))?;
         Ok(())
     }
 }

@@ -8,9 +8,10 @@ use super::{
     coder::Coder,
     counters,
     error::{MAX_SEALED, within},
+    gauges,
     head::{self, CHECKSUM},
     range::{Decoder, Encoder},
-    readings, rounds, rtts,
+    readings, rounds, rtts, traces,
 };
 
 impl Batch {
@@ -55,5 +56,7 @@ fn code(coder: &mut impl Coder, batch: &mut Batch) -> Result<(), WireError> {
     rounds::code(coder, batch.sealed.mono_ms, &mut batch.rounds)?;
     rtts::code(coder, &mut batch.rounds)?;
     readings::code(coder, batch.sealed.mono_ms, &mut batch.readings)?;
-    counters::code(coder, &mut batch.readings)
+    counters::code(coder, &mut batch.readings)?;
+    gauges::code(coder, batch.sealed.mono_ms, &mut batch.gauges)?;
+    traces::code(coder, batch.sealed.mono_ms, &mut batch.traces)
 }

@@ -121,6 +121,8 @@ impl House {
             dropped_rounds: 0,
             rounds,
             readings: Vec::new(),
+            gauges: Vec::new(),
+            traces: Vec::new(),
         };
         let sealed = batch.seal().unwrap();
         let bytes = Delivery::wrap(&stamp(self.now), &sealed);
