@@ -146,6 +146,7 @@ mod tests {
         PlannedTarget {
             subject: "a/gateway".parse().unwrap(),
             address: [127, 0, 0, 1].into(),
+            probe: kentongan_model::probe::Probe::Icmp,
             interval_ms: 5_000,
             probes: 5,
             timeout_ms: 1_000,

@@ -13,6 +13,7 @@ mod keeping;
 pub mod pace;
 pub mod pinger;
 pub mod plan_cache;
+mod probe;
 mod rounds;
 pub mod schedule;
 mod snmp;

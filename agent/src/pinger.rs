@@ -5,12 +5,12 @@
 
 use std::{future::Future, net::IpAddr, time::Duration};
 
-/// What came of one echo request.
+/// What came of one echo request, or of one question to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Echo {
     /// The address answered.
     Reply {
-        /// Round-trip time in microseconds.
+        /// Round-trip time in microseconds: of a service, until it had answered.
         rtt_us: u32,
     },
     /// Nobody answered in time.
@@ -22,6 +22,8 @@ pub enum Echo {
         /// ICMP code.
         code: u8,
     },
+    /// Somebody answered, but not as was wanted of a service.
+    Unfit(Unfit),
     /// This machine could not send it: no route, a firewall, a full queue.
     Unsendable(std::io::ErrorKind),
 }
@@ -32,9 +34,24 @@ impl Echo {
     pub fn rtt_us(self) -> Option<u32> {
         match self {
             Echo::Reply { rtt_us } => Some(rtt_us),
-            Echo::Silence | Echo::Refused { .. } | Echo::Unsendable(_) => None,
+            Echo::Silence | Echo::Refused { .. } | Echo::Unfit(_) | Echo::Unsendable(_) => None,
         }
     }
+}
+
+/// What is wrong with a service's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// It does not take the connection, or breaks it.
+    Broken(std::io::ErrorKind),
+    /// HTTP has another status than the expected one.
+    Status(u16),
+    /// DNS has a response code other than "no error" (RFC 1035, RFC 6895).
+    Code(u8),
+    /// DNS knows of no address.
+    NoAddress,
+    /// It is no answer of that protocol.
+    Garbled,
 }
 
 /// An engine that pings.

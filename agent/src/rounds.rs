@@ -9,6 +9,7 @@ use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use kentongan_model::{
     id::Subject,
     plan::PlannedTarget,
+    probe::Probe,
     time::{Clock, Stamp},
     wire::MeasuredRound,
 };
@@ -21,6 +22,7 @@ use crate::{
     pace::Pace,
     pinger::{Echo, Pinger},
     plan_cache::LoadedPlan,
+    probe::Asker,
     schedule::{Rhythm, Schedule},
 };
 
@@ -55,6 +57,7 @@ impl<P: Pinger> Rounds<P> {
     /// Measures until told to stop. Rounds that run then are given up.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let pace = Pace::default();
+        let asker = Asker::default();
         let mut running = FuturesUnordered::new();
         let mut work = None;
         self.adopt(&mut work);
@@ -66,6 +69,7 @@ impl<P: Pinger> Rounds<P> {
                     running.push(measure(
                         Arc::clone(&self.pinger),
                         pace.clone(),
+                        asker.clone(),
                         Arc::clone(&self.clock),
                         plan,
                         index,
@@ -94,7 +98,8 @@ impl<P: Pinger> Rounds<P> {
         if let Some(before) = work.take() {
             next.inherit(&before, now);
         }
-        let out_of_reach = |target: &PlannedTarget| !self.pinger.reaches(target.address);
+        let out_of_reach =
+            |target: &PlannedTarget| target.probe.is_icmp() && !self.pinger.reaches(target.address);
         for (index, target) in plan.plan.targets.iter().enumerate().filter(|(_, target)| out_of_reach(target))
         {
             tracing::error!(target = %target.subject, address = %target.address,
@@ -153,26 +158,21 @@ impl Work {
     }
 
     fn inherit(&mut self, before: &Work, now: Duration) {
-        let known: HashMap<(&Subject, IpAddr), usize> = before.numbered().collect();
+        let known: HashMap<Asked<'_>, usize> = before.numbered().collect();
         for (index, target) in self.plan.plan.targets.iter().enumerate() {
-            let Some(&old) = known.get(&(&target.subject, target.address)) else { continue };
+            let Some(&old) = known.get(&asked(target)) else { continue };
             self.decisions[index] = before.decisions[old].clone();
             self.begun[index] = before.begun[old];
             self.schedule.keep(index, &before.schedule, old, now);
         }
     }
 
-    fn numbered(&self) -> impl Iterator<Item = ((&Subject, IpAddr), usize)> {
-        self.plan
-            .plan
-            .targets
-            .iter()
-            .enumerate()
-            .map(|(index, target)| ((&target.subject, target.address), index))
+    fn numbered(&self) -> impl Iterator<Item = (Asked<'_>, usize)> {
+        self.plan.plan.targets.iter().enumerate().map(|(index, target)| (asked(target), index))
     }
 
     fn position(&self, planned: &PlannedTarget) -> Option<usize> {
-        let sought = (&planned.subject, planned.address);
+        let sought = asked(planned);
         self.numbered().find(|(target, _)| *target == sought).map(|(_, index)| index)
     }
 
@@ -186,16 +186,28 @@ impl Work {
     }
 }
 
+/// What makes a target the same under another plan: who it is, where it is, and how it is asked.
+type Asked<'p> = (&'p Subject, IpAddr, &'p Probe);
+
+fn asked(target: &PlannedTarget) -> Asked<'_> {
+    (&target.subject, target.address, &target.probe)
+}
+
 /// Measures one round: its probes go out [`SPREAD`] apart, each when the pace admits it.
 async fn measure<P: Pinger>(
     pinger: Arc<P>,
     pace: Pace,
+    asker: Asker,
     clock: Arc<dyn Clock>,
     plan: Arc<LoadedPlan>,
     index: usize,
 ) -> Measured {
     let target = &plan.plan.targets[index];
     let (address, timeout) = (target.address, Duration::from_millis(target.timeout_ms));
+    if !target.probe.is_icmp() {
+        let (begun, echo) = asker.ask(&target.probe, address, timeout, &*clock).await;
+        return Measured { index, begun, echoes: vec![echo], plan };
+    }
     let probe = async |number: u16| {
         if number > 0 {
             tokio::time::sleep(SPREAD * u32::from(number)).await;

@@ -13,6 +13,7 @@ use kentongan_lab::{Lab, Namespace, product};
 use kentongan_model::{
     id::{Subject, Vantage},
     plan::{Plan, PlannedTarget},
+    probe::Probe,
     time::{Clock, SystemClock, millis},
 };
 
@@ -101,6 +102,7 @@ impl Icmp {
                     target: "gateway".parse()?,
                 },
                 address: Self::address(number).into(),
+                probe: Probe::Icmp,
                 interval_ms: millis(interval).cast_unsigned(),
                 probes: PROBES,
                 timeout_ms: 1_000,

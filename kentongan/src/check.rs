@@ -15,6 +15,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use kentongan_model::{
     id::Vantage,
     inventory::{Contract, Fault, Faults, Kind, Network, plans::Plans},
+    probe::Probe,
     state::Cause,
 };
 
@@ -118,6 +119,15 @@ fn summary(path: &Path, network: &Network) -> String {
             count(network.contracts.len(), "contract"),
         ),
     ];
+    let asked = |which: fn(&Probe) -> bool| targets().filter(|target| which(&target.probe)).count();
+    let services = [
+        (asked(|probe| matches!(probe, Probe::Tcp { .. })), "over TCP"),
+        (asked(|probe| matches!(probe, Probe::Dns { .. })), "for names"),
+        (asked(|probe| matches!(probe, Probe::Http(_))), "for pages"),
+    ];
+    let services: Vec<String> =
+        services.iter().filter(|(n, _)| *n > 0).map(|(n, how)| format!("{n} asked {how}")).collect();
+    let services = (!services.is_empty()).then(|| format!("  not pinged: {}", services.join(", ")));
     let core = format!(
         "  the core probes {}, {} among them",
         count(core.targets.len(), "address"),
@@ -126,7 +136,7 @@ fn summary(path: &Path, network: &Network) -> String {
     let contracts = network.contracts.iter().take(SHOWN_CONTRACTS).map(|contract| told(contract, network));
     let more = network.contracts.len().saturating_sub(SHOWN_CONTRACTS);
     let more = (more > 0).then(|| format!("    and {more} more"));
-    let lines = lines.into_iter().chain(contracts).chain(more).chain([core]);
+    let lines = lines.into_iter().chain(services).chain(contracts).chain(more).chain([core]);
     lines.chain(remarks(network, &plans)).map(|line| line + "\n").collect()
 }
 
@@ -290,6 +300,17 @@ mod tests {
           the core probes 2 addresses, 1 reference among them
         note: desa-a/gateway and desa-b/gateway have the same address 10.0.0.2
         ");
+    }
+
+    #[test]
+    fn services_are_told_beside_what_is_pinged() {
+        let text = "[network]\nname = \"Kabupaten Uji\"\n\
+            [[site]]\nid = \"hs-a\"\nname = \"Kantor\"\nkind = \"hotspot\"\n\
+            [[site.target]]\nid = \"router\"\naddress = \"10.0.0.1\"\n\
+            [[site.target]]\nid = \"internet\"\naddress = \"1.1.1.1\"\nprobe = { dns = \"www.go.id\" }\n\
+            [[site.target]]\nid = \"portal\"\naddress = \"10.0.0.2\"\nprobe = { http = \"http://a.example\" }\n";
+        let told = summary(Path::new("hotspots.toml"), &Network::parse(text).expect("no fault"));
+        assert!(told.contains("\n  not pinged: 1 asked for names, 1 asked for pages\n"), "{told}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod id;
 pub mod inventory;
 pub mod observation;
 pub mod plan;
+pub mod probe;
 pub mod secret;
 pub mod state;
 pub mod time;

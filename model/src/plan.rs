@@ -9,7 +9,10 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
-use crate::id::{Subject, Vantage};
+use crate::{
+    id::{Subject, Vantage},
+    probe::Probe,
+};
 
 /// What one agent does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,24 +21,27 @@ pub struct Plan {
     pub agent: Vantage,
     /// How often to deliver, in milliseconds.
     pub report_interval_ms: u64,
-    /// What to ping; at most 65,535.
+    /// What to probe; at most 65,535.
     pub targets: Vec<PlannedTarget>,
     /// What to poll over SNMP; at most 65,535.
     pub devices: Vec<PlannedDevice>,
 }
 
-/// A target to ping.
+/// A target to probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedTarget {
     /// What it is.
     pub subject: Subject,
     /// Where it is.
     pub address: IpAddr,
+    /// How it is asked.
+    #[serde(default, skip_serializing_if = "Probe::is_icmp")]
+    pub probe: Probe,
     /// One round this often, in milliseconds.
     pub interval_ms: u64,
-    /// Echo requests in a round.
+    /// How often it is asked in a round.
     pub probes: u16,
-    /// How long each reply is waited for, in milliseconds.
+    /// How long each answer is waited for, in milliseconds.
     pub timeout_ms: u64,
     /// Failed or poor rounds in a row that decide; until then the agent probes faster.
     pub down_after: u32,

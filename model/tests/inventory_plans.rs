@@ -232,3 +232,25 @@ fn sorted(mut numbers: Vec<u16>) -> Vec<u16> {
     numbers.sort_unstable();
     numbers
 }
+
+#[test]
+fn a_service_is_asked_once_a_round_and_has_longer_to_answer() {
+    let targets = r#"probes = 7; target = [{ id = "router", address = "10.33.9.1" },
+        { id = "internet", address = "1.1.1.1", probe = { http = "http://cek.example/204", status = 204 } },
+        { id = "bank", address = "10.40.1.7", probe = { tcp = 443 }, timeout = "3s" }]"#;
+    let network = network(&[&format!("hs-a: agent = true; {targets}")]);
+    let plan = plan_for(&network, &"hs-a".parse().unwrap(), &no_secrets);
+    let told: Vec<(String, u16, u64)> =
+        plan.targets.iter().map(|it| (it.probe.to_string(), it.probes, it.timeout_ms)).collect();
+    assert_eq!(
+        told,
+        [
+            ("icmp".to_owned(), 7, 1_000),
+            ("http://cek.example/204".to_owned(), 1, 5_000),
+            ("tcp:443".to_owned(), 1, 3_000),
+        ]
+    );
+    let json = plan.to_json();
+    assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+    assert_eq!(json.matches("probe\"").count(), 2, "what is pinged says nothing of it: {json}");
+}

@@ -22,6 +22,7 @@ use axum::{
 use kentongan_agent::Config;
 use kentongan_model::{
     plan::{Plan, PlanRevision, PlannedDevice, PlannedTarget},
+    probe::Probe,
     secret::Secret,
     wire::{Batch, split},
 };
@@ -200,6 +201,7 @@ pub fn target(subject: &str, address: &str) -> PlannedTarget {
     PlannedTarget {
         subject: subject.parse().unwrap(),
         address: address.parse().unwrap(),
+        probe: Probe::Icmp,
         interval_ms: 2_000,
         probes: 3,
         timeout_ms: 500,

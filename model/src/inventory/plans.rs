@@ -9,6 +9,7 @@ use super::{Network, Settings, Site, Target};
 use crate::{
     id::{CredentialId, Subject, Vantage},
     plan::{Access, Plan, PlannedDevice, PlannedTarget},
+    probe::Probe,
     time::millis,
 };
 
@@ -93,14 +94,14 @@ impl<'n> Plans<'n> {
         let references = self
             .references(vantage)
             .iter()
-            .map(|address| planned_target(Subject::Reference(*address), *address, &self.network.defaults));
+            .map(|address| planned_reference(*address, &self.network.defaults));
         let nothing = Work::default();
         let work = self.work_of(vantage).unwrap_or(&nothing);
         let mut witnesses = self.witnesses(&gateway_numbers(work, references.len()));
         let pings = work.pings.iter().map(|at| {
             let (site, target) = self.target(*at);
             let witnesses = if at.1 == 0 { witnesses.remove(&at.0).unwrap_or_default() } else { Vec::new() };
-            let planned = planned_target(subject(site, target), target.address, &site.settings);
+            let planned = planned_target(site, target);
             PlannedTarget { witnesses, ..planned }
         });
         let polls = work.polls.iter().filter_map(|at| {
@@ -253,10 +254,23 @@ fn subject(site: &Site, target: &Target) -> Subject {
     Subject::Target { site: site.id.clone(), target: target.id.clone() }
 }
 
-fn planned_target(subject: Subject, address: IpAddr, settings: &Settings) -> PlannedTarget {
+fn planned_target(site: &Site, target: &Target) -> PlannedTarget {
+    let settings = &site.settings;
+    let patience = || target.probe.patience(settings.timeout, settings.interval);
     PlannedTarget {
-        subject,
+        subject: subject(site, target),
+        probe: target.probe.clone(),
+        probes: target.probe.tries(settings.probes),
+        timeout_ms: ms(target.timeout.unwrap_or_else(patience)),
+        ..planned_reference(target.address, settings)
+    }
+}
+
+fn planned_reference(address: IpAddr, settings: &Settings) -> PlannedTarget {
+    PlannedTarget {
+        subject: Subject::Reference(address),
         address,
+        probe: Probe::Icmp,
         interval_ms: ms(settings.interval),
         probes: settings.probes,
         timeout_ms: ms(settings.timeout),

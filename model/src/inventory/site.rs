@@ -2,13 +2,14 @@
 //!
 //! [`Sites`] keeps them in the order of the file and finds one by its id at once, in a network of 83,762 villages too.
 
-use std::{collections::HashMap, fmt, net::IpAddr, ops::Deref};
+use std::{collections::HashMap, fmt, net::IpAddr, ops::Deref, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{RegionCode, ServiceHours, Settings, read::suggest::closest};
 use crate::{
     id::{CredentialId, SiteId, TargetId, Vantage},
+    probe::Probe,
     state::Kind,
     time::Timestamp,
 };
@@ -123,6 +124,10 @@ pub struct Target {
     pub role: Option<Role>,
     /// Where it is.
     pub address: IpAddr,
+    /// How it is asked whether it is there.
+    pub probe: Probe,
+    /// How long an answer is waited for, where the file says so of this target.
+    pub timeout: Option<Duration>,
     /// The credential with which it is polled.
     pub snmp: Option<CredentialId>,
     /// Its interfaces that matter.

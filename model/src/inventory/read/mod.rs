@@ -30,6 +30,7 @@ use crate::id::CredentialId;
 mod circles;
 mod contracts;
 mod hours;
+mod probe;
 mod promises;
 mod settings;
 mod sites;

@@ -47,7 +47,7 @@ pub(super) fn read<'a>(mut table: Table<'a>, reading: &mut Reading<'a>) -> Optio
     let since = table.optional("since", moment(&reading.zone)).map(Spanned::into_inner);
     let service_hours = hours::read(&mut table, reading);
     let settings = settings::read(&mut table, &reading.defaults, log);
-    let targets = targets::read(&mut table, reading);
+    let targets = targets::read(&mut table, &settings, reading);
     let observed_by = observed_by(&mut table, written_id.as_ref().map(|id| id.get_ref().as_str()), reading);
     table.finish();
     reading.promises.site(written_id, log);

@@ -1,22 +1,27 @@
 //! What is probed at a site: its mere address, or the targets that it lists, with their links.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use toml::Spanned;
 
 use super::{
-    Reading,
+    Reading, probe,
     sites::site_id,
     table::Table,
+    times::{duration, written},
     values::{address, id, text, word},
 };
 use crate::{
     id::{CredentialId, TargetId},
     inventory::{
-        Link, Medium, Role, Target,
-        fault::Wrong,
-        limits::{MAX_LINKS, MAX_TARGETS},
+        Link, Medium, Role, Settings, Target,
+        fault::{FaultLog, Wrong},
+        limits::{MAX_LINKS, MAX_TARGETS, TIMEOUT},
     },
+    probe::Probe,
 };
 
 const ROLES: &[(&str, Role)] = &[
@@ -35,7 +40,7 @@ const MEDIA: &[(&str, Medium)] = &[
 ];
 
 /// Reads the targets of a site; where there are none, that is a fault.
-pub(super) fn read<'a>(site: &mut Table<'a>, reading: &mut Reading<'a>) -> Vec<Target> {
+pub(super) fn read<'a>(site: &mut Table<'a>, settings: &Settings, reading: &mut Reading<'a>) -> Vec<Target> {
     let log = reading.log;
     let short = site.value("address").map(Spanned::span);
     let listed = site.value("target").map(Spanned::span);
@@ -53,12 +58,21 @@ pub(super) fn read<'a>(site: &mut Table<'a>, reading: &mut Reading<'a>) -> Vec<T
     }
     if let Some(address) = address {
         return TargetId::try_from("gateway".to_owned())
-            .map(|id| Target { id, role: None, address: address.into_inner(), snmp: None, links: Vec::new() })
+            .map(|id| Target {
+                id,
+                role: None,
+                address: address.into_inner(),
+                probe: Probe::Icmp,
+                timeout: None,
+                snmp: None,
+                links: Vec::new(),
+            })
             .into_iter()
             .collect();
     }
     let mut used = HashMap::new();
-    tables.into_iter().filter_map(|table| target(table, &mut used, reading)).collect()
+    let numbered = tables.into_iter().enumerate();
+    numbered.filter_map(|(n, table)| target(table, n == 0, settings, &mut used, reading)).collect()
 }
 
 fn nothing_to_watch(site: &Table<'_>) -> Wrong {
@@ -68,6 +82,8 @@ fn nothing_to_watch(site: &Table<'_>) -> Wrong {
 
 fn target<'a>(
     mut table: Table<'a>,
+    is_gateway: bool,
+    settings: &Settings,
     used: &mut HashMap<TargetId, usize>,
     reading: &mut Reading<'a>,
 ) -> Option<Target> {
@@ -85,6 +101,18 @@ fn target<'a>(
     }
     let address = table.required("address", "address = \"10.33.7.1\"", address);
     let role = table.optional("role", word(ROLES)).map(Spanned::into_inner);
+    let probe = probe::read(&mut table, log);
+    if let Some(probe) = &probe
+        && is_gateway
+        && matches!(probe.get_ref(), Probe::Dns { .. } | Probe::Http(_))
+    {
+        let wrong =
+            Wrong::new("the first target stands for the site's connection, and this asks for a service");
+        let help =
+            "ping the gateway, or connect to it with { tcp = 22 }, and give the service a target of its own";
+        log.add_wrong(probe.span(), wrong.help(help).about("probe"));
+    }
+    let timeout = timeout(&mut table, settings.interval, log);
     let snmp = table.optional("snmp", id::<CredentialId>);
     snmp.iter().for_each(|snmp| reading.promises.wants_credential("snmp", snmp));
     let without_snmp = table.value("snmp").is_none().then(|| table.value("links")).flatten();
@@ -95,7 +123,27 @@ fn target<'a>(
     let links = links(&mut table, reading);
     table.finish();
     let snmp = snmp.map(Spanned::into_inner);
-    Some(Target { id: name?.into_inner(), role, address: address?.into_inner(), snmp, links })
+    let (id, address) = (name?.into_inner(), address?.into_inner());
+    Some(Target {
+        id,
+        role,
+        address,
+        probe: probe.map_or(Probe::Icmp, Spanned::into_inner),
+        timeout,
+        snmp,
+        links,
+    })
+}
+
+fn timeout(target: &mut Table<'_>, interval: Duration, log: &FaultLog<'_>) -> Option<Duration> {
+    let timeout = target.optional("timeout", duration(TIMEOUT))?;
+    if *timeout.get_ref() > interval {
+        let (long, interval) = (written(*timeout.get_ref()), written(interval));
+        let wrong =
+            Wrong::new(format!("the timeout of {long} is longer than the site's interval of {interval}"));
+        log.add_wrong(timeout.span(), wrong.help("a round has to end before the next one begins"));
+    }
+    Some(timeout.into_inner())
 }
 
 fn links<'a>(target: &mut Table<'a>, reading: &mut Reading<'a>) -> Vec<Link> {
