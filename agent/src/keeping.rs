@@ -41,7 +41,6 @@ impl Keeping {
         self.keep(plan, &Record::Gauges(reading));
     }
 
-    #[expect(dead_code, reason = "ways are traced from the next change on")]
     pub(crate) fn keep_trace(&self, plan: PlanRevision, trace: Trace) {
         self.keep(plan, &Record::Trace(trace));
     }

@@ -2,7 +2,8 @@
 //! outlives it, and delivers it to the collector until the collector has acknowledged it.
 //!
 //! On the way of a measurement: [`schedule`] says when a target is due, `rounds` has it pinged through a [`pinger`] and
-//! [`decision`] says whether that settled anything; `snmp` reads devices; [`spool`] keeps; [`uplink`] delivers. The rule of
+//! [`decision`] says whether that settled anything; `snmp` reads devices, `trace` walks the
+//! way to what went down; [`spool`] keeps; [`uplink`] delivers. The rule of
 //! the crate: what was measured is gone only when the collector has it, or when a stated limit dropped it and counted it.
 
 mod chance;
@@ -18,6 +19,7 @@ mod rounds;
 pub mod schedule;
 mod snmp;
 pub mod spool;
+mod trace;
 pub mod uplink;
 
 use std::{sync::Arc, time::Duration};
@@ -80,15 +82,18 @@ pub async fn run_with<P: Pinger>(
 
     let measuring = stop.child_token();
     let mut measurers = JoinSet::new();
+    let (orders, traces) = trace::Traces::new(Arc::clone(&clock), keeping.clone());
     let rounds = rounds::Rounds {
         pinger: Arc::new(pinger),
         clock: Arc::clone(&clock),
         plans: followed.clone(),
         keeping: keeping.clone(),
+        orders,
     };
     let polls = snmp::Polls { clock, plans: followed, keeping };
     measurers.spawn(rounds.run(measuring.clone()));
     measurers.spawn(polls.run(measuring.clone()));
+    measurers.spawn(traces.run(measuring.clone()));
 
     // The uplink ends last: it takes along what the others measured to the end.
     let measured = CancellationToken::new();

@@ -24,6 +24,7 @@ use crate::{
     plan_cache::LoadedPlan,
     probe::Asker,
     schedule::{Rhythm, Schedule},
+    trace::Orders,
 };
 
 /// Between the probes of a round.
@@ -35,6 +36,7 @@ pub(crate) struct Rounds<P> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) plans: watch::Receiver<Option<Arc<LoadedPlan>>>,
     pub(crate) keeping: Keeping,
+    pub(crate) orders: Orders,
 }
 
 /// What is being done under one plan.
@@ -128,6 +130,7 @@ impl<P: Pinger> Rounds<P> {
 
         let begun = Duration::from_millis(measured.begun.mono_ms);
         let was = work.decisions[index].standing();
+        let stood = matches!(was, Standing::Up | Standing::Degraded);
         let verdict = work.decisions[index].observe(begun, class, target);
         if verdict.changed {
             let standing = work.decisions[index].standing();
@@ -136,6 +139,9 @@ impl<P: Pinger> Rounds<P> {
             self.keeping.tell_change();
         }
         let now = self.clock.since_boot();
+        if verdict.changed && stood && work.decisions[index].standing() == Standing::Down {
+            self.orders.trace(&work.plan, index, now);
+        }
         work.begun[index] = Some(begun);
         let withheld = work.schedule.withheld();
         work.schedule.done(index, begun, now, verdict.undecided);
@@ -143,7 +149,7 @@ impl<P: Pinger> Rounds<P> {
             let (target, times) = (&target.subject, withheld + 1);
             tracing::debug!(%target, times, "undecided for long: its next round comes at its time");
         }
-        if class == Class::Failed && matches!(was, Standing::Up | Standing::Degraded) && !verdict.changed {
+        if class == Class::Failed && stood && !verdict.changed {
             work.ask_witnesses(index, begun, now);
         }
     }
