@@ -12,7 +12,7 @@ use clap::Args;
 use kentongan_lab::{Lab, Namespace, product};
 use kentongan_model::{
     id::{Subject, Vantage},
-    plan::{Plan, PlannedTarget},
+    plan::{Plan, PlannedTarget, Precision},
     probe::Probe,
     time::{Clock, SystemClock, millis},
 };
@@ -116,6 +116,7 @@ impl Icmp {
         Ok(Plan {
             agent: Vantage::Core,
             report_interval_ms: millis(REPORT).cast_unsigned(),
+            precision: Precision::Full,
             targets: (1..=self.targets).map(target).collect::<Result<_>>()?,
             devices: Vec::new(),
         })

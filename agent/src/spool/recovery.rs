@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use kentongan_model::{id::Vantage, time::Stamp};
+use kentongan_model::{id::Vantage, plan::Precision, time::Stamp};
 
 use super::{
     BatchName, Limits, Losses, Place, Spool, SpoolError,
@@ -57,6 +57,7 @@ impl Spool {
                 series: crate::chance::u32(),
                 sequence: 1,
             },
+            precision: Precision::Full,
             fresh: last,
             unreported: 0,
             losses: Losses::default(),

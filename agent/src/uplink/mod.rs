@@ -12,7 +12,12 @@ mod patience;
 use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use kentongan_model::{id::Vantage, plan::PlanRevision, time::Clock, wire::Delivery};
+use kentongan_model::{
+    id::Vantage,
+    plan::{PlanRevision, Precision},
+    time::Clock,
+    wire::Delivery,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -105,6 +110,8 @@ impl Uplink {
 
     fn report(&mut self, plan: PlanRevision) {
         let now = self.clock.stamp();
+        let precision = self.plans.borrow().as_ref().map_or(Precision::Full, |plan| plan.plan.precision);
+        self.keeping.spool().keep_to(precision);
         if let Err(error) = self.keeping.spool().seal(plan, &now) {
             tracing::error!("cannot seal a report: {}", crate::told(&error));
         }

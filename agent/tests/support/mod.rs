@@ -21,7 +21,7 @@ use axum::{
 };
 use kentongan_agent::Config;
 use kentongan_model::{
-    plan::{Plan, PlanRevision, PlannedDevice, PlannedTarget},
+    plan::{Plan, PlanRevision, PlannedDevice, PlannedTarget, Precision},
     probe::Probe,
     secret::Secret,
     wire::{Batch, split},
@@ -194,7 +194,13 @@ async fn receive(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap, body:
 
 /// A plan of an agent at `kec-a` with these targets.
 pub fn plan(targets: Vec<PlannedTarget>, devices: Vec<PlannedDevice>) -> Plan {
-    Plan { agent: "kec-a".parse().unwrap(), report_interval_ms: 1_000, targets, devices }
+    Plan {
+        agent: "kec-a".parse().unwrap(),
+        report_interval_ms: 1_000,
+        precision: Precision::Full,
+        targets,
+        devices,
+    }
 }
 
 pub fn target(subject: &str, address: &str) -> PlannedTarget {

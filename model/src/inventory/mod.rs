@@ -26,7 +26,7 @@ pub use self::{
     service::ServiceHours,
     site::{Link, Location, Medium, Role, Site, Sites, Target},
 };
-pub use crate::plan::{AuthProtocol, PrivacyProtocol};
+pub use crate::plan::{AuthProtocol, Precision, PrivacyProtocol};
 pub use crate::secret::SecretSource;
 pub use crate::state::Kind;
 use crate::{
@@ -97,6 +97,8 @@ pub struct Settings {
     pub rtt_warn: Option<Duration>,
     /// How often an agent delivers.
     pub report_interval: Duration,
+    /// How exactly an agent keeps RTTs.
+    pub wire: Precision,
     /// The monthly uptime that was promised, in percent.
     pub sla: f64,
 }
@@ -112,6 +114,7 @@ impl Default for Settings {
             loss_warn: 20.0,
             rtt_warn: None,
             report_interval: Duration::from_secs(30),
+            wire: Precision::Full,
             sla: 99.0,
         }
     }

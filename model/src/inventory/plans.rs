@@ -90,7 +90,7 @@ impl<'n> Plans<'n> {
     #[must_use]
     pub fn plan(&self, vantage: &Vantage, secrets: &dyn Fn(&CredentialId) -> Option<Access>) -> Plan {
         let home = vantage.site().and_then(|id| self.network.site(id));
-        let report_interval = home.map_or(&self.network.defaults, |site| &site.settings).report_interval;
+        let settings = home.map_or(&self.network.defaults, |site| &site.settings);
         let references = self
             .references(vantage)
             .iter()
@@ -111,7 +111,8 @@ impl<'n> Plans<'n> {
         });
         Plan {
             agent: vantage.clone(),
-            report_interval_ms: ms(report_interval),
+            report_interval_ms: ms(settings.report_interval),
+            precision: settings.wire,
             targets: references.chain(pings).take(MAX_PLANNED).collect(),
             devices: polls.take(MAX_PLANNED).collect(),
         }

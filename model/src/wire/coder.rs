@@ -185,3 +185,36 @@ pub(super) trait Coder {
         T::try_from(self.near(column, expected, value)?).map_err(|_| WireError::Malformed(what))
     }
 }
+
+/// Codes into nothing: what is coded with it is learnt, and leaves a print, the CRC-32 (IEEE 802.3) of all symbols and
+/// values, each as two bytes, the low one first.
+#[derive(Debug)]
+pub(super) struct Primer(crc32fast::Hasher);
+
+impl Primer {
+    pub(super) fn new() -> Self {
+        Primer(crc32fast::Hasher::new())
+    }
+
+    /// The print of all that was coded.
+    pub(super) fn finish(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
+impl Coder for Primer {
+    fn slot(&mut self, _: &[u16], _: u32, symbol: usize) -> Result<usize, WireError> {
+        self.0.update(&(symbol as u16).to_le_bytes());
+        Ok(symbol)
+    }
+
+    /// As any, but for the chances, which matter to nobody here.
+    fn share(&mut self, _: usize, _: u32, _: u32, share: usize) -> Result<usize, WireError> {
+        self.slot(&[], 0, share)
+    }
+
+    fn even(&mut self, _: u32, value: u32) -> Result<u32, WireError> {
+        self.0.update(&(value as u16).to_le_bytes());
+        Ok(value)
+    }
+}

@@ -1,8 +1,7 @@
 //! The columns of counters, each of the eight in its turn.
 //!
-//! A batch stands alone, so the first reading of a counter in it is told in full; a later one as how its growth differs
-//! from the growth before. Packets are expected from the octets of the same interface, at so many octets a packet as
-//! the interface before them had.
+//! The first reading of a counter is told in full, a later one as how its growth differs from the growth before. Packets
+//! are expected from the octets of the same interface, at so many octets a packet as the interface before them had.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -17,35 +16,56 @@ const OCTETS_BEFORE: usize = 2;
 /// Octets a packet until it is known better: the middle of what links between 64 and 1500 carry.
 const OCTETS_A_PACKET: u64 = 768;
 
-/// Codes those counters of all readings that are there.
-pub(super) fn code(coder: &mut impl Coder, readings: &mut [DeviceReading]) -> Result<(), WireError> {
-    let mut size = PacketSize { octets: OCTETS_A_PACKET, packets: 1 };
-    let mut coded: [Vec<Option<Reading>>; COUNTERS.len()] = Default::default();
-    let mut pairs = [Pair::large(), Pair::large(), Pair::mostly_zero(), Pair::mostly_zero()];
-    for column in 0..COUNTERS.len() {
-        let pair = &mut pairs[column / 2];
-        let mut known: BTreeMap<(u16, u16), Reading> = BTreeMap::new();
-        let interfaces = readings.iter_mut().flat_map(|DeviceReading { device, interfaces, .. }| {
-            interfaces.iter_mut().map(|interface| (*device, interface))
-        });
-        for (place, (device, interface)) in interfaces.enumerate() {
-            let Some(counter) = &mut interface.counters[column] else {
-                coded[column].push(None);
-                continue;
-            };
-            let link = (device, interface.link);
-            let octets = PACKETS.contains(&column).then(|| coded[column - OCTETS_BEFORE][place]).flatten();
-            let expected = octets.map(|octets| size.packets_of(octets));
-            let reading = pair.code(coder, known.get(&link), expected, *counter)?;
-            if let Some(octets) = octets.filter(|octets| octets.value > 0 && reading.value > 0) {
-                size = PacketSize { octets: octets.value, packets: reading.value };
-            }
-            *counter = reading.value;
-            coded[column].push(Some(reading));
-            known.insert(link, reading);
+/// What is known of counters.
+pub(super) struct Meters {
+    size: PacketSize,
+    pairs: [Pair; 4],
+    /// Of each column, the last reading of each interface: by device and link.
+    known: [BTreeMap<(u16, u16), Reading>; COUNTERS.len()],
+}
+
+impl Meters {
+    pub(super) fn new() -> Self {
+        Meters {
+            size: PacketSize { octets: OCTETS_A_PACKET, packets: 1 },
+            pairs: [Pair::large(), Pair::large(), Pair::mostly_zero(), Pair::mostly_zero()],
+            known: Default::default(),
         }
     }
-    Ok(())
+
+    /// Codes those counters of a batch's `readings` that are there.
+    pub(super) fn code(
+        &mut self,
+        coder: &mut impl Coder,
+        readings: &mut [DeviceReading],
+    ) -> Result<(), WireError> {
+        let mut coded: [Vec<Option<Reading>>; COUNTERS.len()] = Default::default();
+        for column in 0..COUNTERS.len() {
+            let pair = &mut self.pairs[column / 2];
+            let known = &mut self.known[column];
+            let interfaces = readings.iter_mut().flat_map(|DeviceReading { device, interfaces, .. }| {
+                interfaces.iter_mut().map(|interface| (*device, interface))
+            });
+            for (place, (device, interface)) in interfaces.enumerate() {
+                let Some(counter) = &mut interface.counters[column] else {
+                    coded[column].push(None);
+                    continue;
+                };
+                let link = (device, interface.link);
+                let octets =
+                    PACKETS.contains(&column).then(|| coded[column - OCTETS_BEFORE][place]).flatten();
+                let expected = octets.map(|octets| self.size.packets_of(octets));
+                let reading = pair.code(coder, known.get(&link), expected, *counter)?;
+                if let Some(octets) = octets.filter(|octets| octets.value > 0 && reading.value > 0) {
+                    self.size = PacketSize { octets: octets.value, packets: reading.value };
+                }
+                *counter = reading.value;
+                coded[column].push(Some(reading));
+                known.insert(link, reading);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A reading of a counter, and how much it had grown since the one before in the batch.

@@ -52,6 +52,11 @@ pub enum WireError {
     /// The checksum is not that of the bytes.
     #[error("the checksum is wrong: the batch was damaged after it was sealed")]
     Checksum,
+    /// What the batch leans on is not here.
+    #[error(
+        "the delivery leans on a batch that is not known here, or was damaged on its way; it has to be sent whole"
+    )]
+    Base,
     /// The format is newer than this program, or no batch at all.
     #[error("format {0:#04x} is not known here; is the sender newer than the receiver?")]
     Format(u8),

@@ -12,26 +12,10 @@ use super::{
 };
 use crate::gauge::GaugeKind;
 
-/// Codes all of `readings`.
-pub(super) fn code(
-    coder: &mut impl Coder,
-    sealed_ms: u64,
-    readings: &mut Vec<GaugeReading>,
-) -> Result<(), WireError> {
-    let count = coder.number(&mut Number::rare(), readings.len() as u64)?;
-    let count = within("looks at gauges", count, MAX_READINGS)?;
-    let mut round = Look::new(sealed_ms);
-    for index in 0..count {
-        if index == readings.len() {
-            readings.push(GaugeReading { device: None, mono_ms: 0, gauges: Vec::new() });
-        }
-        round.reading(coder, &mut readings[index])?;
-    }
-    Ok(())
-}
-
 /// What is known after some looks.
-struct Look {
+pub(super) struct Looks {
+    /// Looks of the batch before.
+    count: u64,
     device: u64,
     mono_ms: u64,
     gauges: usize,
@@ -40,6 +24,7 @@ struct Look {
 }
 
 struct Columns {
+    count: Number,
     device: Number,
     time: Number,
     width: Number,
@@ -51,14 +36,16 @@ struct Columns {
     value: Number,
 }
 
-impl Look {
-    fn new(sealed_ms: u64) -> Self {
-        Look {
+impl Looks {
+    pub(super) fn new() -> Self {
+        Looks {
+            count: 0,
             device: 0,
-            mono_ms: sealed_ms,
+            mono_ms: 0,
             gauges: 0,
             values: BTreeMap::new(),
             columns: Columns {
+                count: Number::rare(),
                 device: Number::small(),
                 time: Number::any(),
                 width: Number::any(),
@@ -70,6 +57,24 @@ impl Look {
                 value: Number::small(),
             },
         }
+    }
+
+    /// Codes all of a batch's `readings`.
+    pub(super) fn code(
+        &mut self,
+        coder: &mut impl Coder,
+        sealed_ms: u64,
+        readings: &mut Vec<GaugeReading>,
+    ) -> Result<(), WireError> {
+        let count = coder.near(&mut self.columns.count, self.count, readings.len() as u64)?;
+        (self.count, self.mono_ms, self.gauges) = (count, sealed_ms, 0);
+        for index in 0..within("looks at gauges", count, MAX_READINGS)? {
+            if index == readings.len() {
+                readings.push(GaugeReading { device: None, mono_ms: 0, gauges: Vec::new() });
+            }
+            self.reading(coder, &mut readings[index])?;
+        }
+        Ok(())
     }
 
     fn reading(&mut self, coder: &mut impl Coder, reading: &mut GaugeReading) -> Result<(), WireError> {

@@ -9,15 +9,17 @@ mod counters;
 mod envelope;
 mod error;
 mod gauges;
+mod grain;
 mod head;
 mod range;
 mod readings;
 mod rounds;
 mod rtts;
 mod seal;
+mod thin;
 mod traces;
 
-pub use envelope::split;
+pub use envelope::{BaseTag, split};
 pub use error::{
     MAX_GAUGES, MAX_HOPS, MAX_INTERFACES, MAX_OPENED, MAX_READINGS, MAX_ROUNDS, MAX_RTTS, MAX_SEALED,
     MAX_TEXT, MAX_TRACES, WireError,

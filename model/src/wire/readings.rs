@@ -13,51 +13,53 @@ use super::{
 /// What is before the first device and the first link, so that 0 follows.
 const BEFORE_FIRST: u16 = u16::MAX;
 
-/// Codes all of `readings` but the counters; what is decoded has those counters that were read, all 0.
-pub(super) fn code(
-    coder: &mut impl Coder,
-    sealed_ms: u64,
-    readings: &mut Vec<DeviceReading>,
-) -> Result<(), WireError> {
-    let count =
-        within("device readings", coder.number(&mut Number::small(), readings.len() as u64)?, MAX_READINGS)?;
-    let mut walk = Walk::new(sealed_ms);
-    for index in 0..count {
-        if index == readings.len() {
-            readings.push(DeviceReading { device: 0, mono_ms: 0, uptime_cs: None, interfaces: Vec::new() });
-        }
-        walk.device(coder, &mut readings[index])?;
-    }
-    Ok(())
-}
-
 /// What is known after some readings.
-struct Walk {
+pub(super) struct Walk {
+    /// When the batch before was sealed, if there is one, and how many readings it had.
+    before: Option<(u64, u64)>,
     /// The device before.
     device: u16,
     /// When it was read; at first, when the batch was sealed.
     mono_ms: u64,
     /// How long after the one before it that was.
     gap_ms: Option<u64>,
+    /// How long after its reading before a device was read, the last time.
+    interval_ms: u64,
+    /// Interfaces of this batch so far.
+    interfaces: u64,
+    /// What was read last of each device.
+    devices: BTreeMap<u16, Device>,
+    /// What was read last of each interface: by device and link.
+    known: BTreeMap<(u16, u16), Interface>,
+    /// The interface before.
+    interface: Interface,
     /// Interfaces of the device before.
     width: u64,
-    /// Interfaces so far.
-    interfaces: u64,
-    /// Each device's last uptime, and when it was read.
-    uptimes: BTreeMap<u16, (u64, u32)>,
-    /// Which parts the interface before had.
-    present: u16,
-    /// The last ifOperStatus and ifHighSpeed.
-    oper_status: u8,
-    high_speed_mbps: u32,
     columns: Columns,
 }
 
+#[derive(Clone, Copy)]
+struct Device {
+    mono_ms: u64,
+    uptime: Option<(u64, u32)>,
+    width: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Interface {
+    /// Which parts it had.
+    present: u16,
+    oper_status: u8,
+    high_speed_mbps: u32,
+}
+
 struct Columns {
+    count: Number,
     device: Number,
     time: Number,
     has_uptime: Histogram,
     uptime: Number,
+    later_uptime: Number,
     width: Number,
     link: Number,
     present: Number,
@@ -67,22 +69,29 @@ struct Columns {
 }
 
 impl Walk {
-    fn new(sealed_ms: u64) -> Self {
+    pub(super) fn new() -> Self {
         Walk {
+            before: None,
             device: BEFORE_FIRST,
-            mono_ms: sealed_ms,
+            mono_ms: 0,
             gap_ms: None,
-            width: 0,
+            interval_ms: 0,
             interfaces: 0,
-            uptimes: BTreeMap::new(),
-            present: COUNTER_BITS | OPER_STATUS,
-            oper_status: 1,
-            high_speed_mbps: 1000,
+            devices: BTreeMap::new(),
+            known: BTreeMap::new(),
+            interface: Interface {
+                present: COUNTER_BITS | OPER_STATUS,
+                oper_status: 1,
+                high_speed_mbps: 1000,
+            },
+            width: 0,
             columns: Columns {
+                count: Number::small(),
                 device: Number::rare(),
                 time: Number::small(),
                 has_uptime: Histogram::new(vec![6, 12]),
                 uptime: Number::any(),
+                later_uptime: Number::small(),
                 width: Number::rare(),
                 link: Number::rare(),
                 present: Number::rare(),
@@ -93,31 +102,51 @@ impl Walk {
         }
     }
 
-    fn device(&mut self, coder: &mut impl Coder, reading: &mut DeviceReading) -> Result<(), WireError> {
-        let columns = &mut self.columns;
-        let next = u64::from(self.device.wrapping_add(1));
-        reading.device = coder.fitting(&mut columns.device, next, u64::from(reading.device), "a device")?;
-        self.device = reading.device;
-
-        let expected = self.mono_ms.wrapping_add(self.gap_ms.unwrap_or(0));
-        reading.mono_ms = coder.near(&mut columns.time, expected, reading.mono_ms)?;
-        let is_first = self.gap_ms.is_none();
-        self.gap_ms = Some(if is_first { 0 } else { reading.mono_ms.wrapping_sub(self.mono_ms) });
-        self.mono_ms = reading.mono_ms;
-
-        let has_uptime = usize::from(reading.uptime_cs.is_some());
-        let has_uptime = coder.symbol(&mut columns.has_uptime, has_uptime)? == 1;
-        part(&mut reading.uptime_cs, has_uptime);
-        if let Some(cs) = &mut reading.uptime_cs {
-            let known = self.uptimes.get(&reading.device);
-            let grown = |&(at, cs)| u64::from(cs).wrapping_add(reading.mono_ms.wrapping_sub(at) / 10);
-            *cs = coder.fitting(&mut columns.uptime, known.map_or(0, grown), u64::from(*cs), "an uptime")?;
-            self.uptimes.insert(reading.device, (reading.mono_ms, *cs));
+    /// Codes all of a batch's `readings` but the counters; what is decoded has those counters that were read, all 0.
+    pub(super) fn code(
+        &mut self,
+        coder: &mut impl Coder,
+        sealed_ms: u64,
+        readings: &mut Vec<DeviceReading>,
+    ) -> Result<(), WireError> {
+        let expected = self.before.map_or(0, |(_, count)| count);
+        let count = coder.near(&mut self.columns.count, expected, readings.len() as u64)?;
+        if let Some((before_ms, _)) = self.before {
+            self.interval_ms = sealed_ms.wrapping_sub(before_ms);
         }
+        if self.devices.is_empty() {
+            self.mono_ms = sealed_ms;
+        }
+        self.before = Some((sealed_ms, count));
+        (self.device, self.interfaces) = (BEFORE_FIRST, 0);
+        for index in 0..within("device readings", count, MAX_READINGS)? {
+            if index == readings.len() {
+                readings.push(DeviceReading {
+                    device: 0,
+                    mono_ms: 0,
+                    uptime_cs: None,
+                    interfaces: Vec::new(),
+                });
+            }
+            self.device(coder, &mut readings[index])?;
+        }
+        Ok(())
+    }
 
-        self.width = coder.near(&mut columns.width, self.width, reading.interfaces.len() as u64)?;
+    fn device(&mut self, coder: &mut impl Coder, reading: &mut DeviceReading) -> Result<(), WireError> {
+        let next = u64::from(self.device.wrapping_add(1));
+        reading.device =
+            coder.fitting(&mut self.columns.device, next, u64::from(reading.device), "a device")?;
+        self.device = reading.device;
+        let known = self.devices.get(&reading.device).copied();
+        self.time(coder, known, &mut reading.mono_ms)?;
+        let uptime = self.uptime(coder, known.and_then(|device| device.uptime), reading)?;
+
+        let width = known.map_or(self.width, |device| device.width);
+        self.width = coder.near(&mut self.columns.width, width, reading.interfaces.len() as u64)?;
         self.interfaces = self.interfaces.saturating_add(self.width);
         within("interface readings", self.interfaces, MAX_INTERFACES)?;
+        self.devices.insert(reading.device, Device { mono_ms: reading.mono_ms, uptime, width: self.width });
         let mut link = BEFORE_FIRST;
         for index in 0..self.width as usize {
             if index == reading.interfaces.len() {
@@ -133,31 +162,79 @@ impl Walk {
         Ok(())
     }
 
+    /// Codes when a device was read: as long after its reading before as it was with the device before it.
+    fn time(
+        &mut self,
+        coder: &mut impl Coder,
+        known: Option<Device>,
+        mono_ms: &mut u64,
+    ) -> Result<(), WireError> {
+        let expected = match known {
+            Some(device) => device.mono_ms.wrapping_add(self.interval_ms),
+            None => self.mono_ms.wrapping_add(self.gap_ms.unwrap_or(0)),
+        };
+        *mono_ms = coder.near(&mut self.columns.time, expected, *mono_ms)?;
+        match known {
+            Some(device) => self.interval_ms = mono_ms.wrapping_sub(device.mono_ms),
+            None => self.gap_ms = Some(self.gap_ms.map_or(0, |_| mono_ms.wrapping_sub(self.mono_ms))),
+        }
+        self.mono_ms = *mono_ms;
+        Ok(())
+    }
+
+    /// Codes whether there is an uptime, and what it is: grown with the time.
+    fn uptime(
+        &mut self,
+        coder: &mut impl Coder,
+        known: Option<(u64, u32)>,
+        reading: &mut DeviceReading,
+    ) -> Result<Option<(u64, u32)>, WireError> {
+        let columns = &mut self.columns;
+        let has_uptime = usize::from(reading.uptime_cs.is_some());
+        let has_uptime = coder.symbol(&mut columns.has_uptime, has_uptime)? == 1;
+        part(&mut reading.uptime_cs, has_uptime);
+        let Some(cs) = &mut reading.uptime_cs else { return Ok(known) };
+        let (column, expected) = match known {
+            None => (&mut columns.uptime, 0),
+            Some((at, cs)) => {
+                (&mut columns.later_uptime, u64::from(cs).wrapping_add(reading.mono_ms.wrapping_sub(at) / 10))
+            }
+        };
+        *cs = coder.fitting(column, expected, u64::from(*cs), "an uptime")?;
+        Ok(Some((reading.mono_ms, *cs)))
+    }
+
     fn interface(
         &mut self,
         coder: &mut impl Coder,
         interface: &mut InterfaceReading,
     ) -> Result<(), WireError> {
         let columns = &mut self.columns;
-        let changed = coder.number(&mut columns.present, u64::from(present(interface) ^ self.present))?;
-        self.present ^= u16::try_from(changed).map_err(|_| WireError::Malformed("the parts of a reading"))?;
-        make_present(interface, self.present)?;
+        let mut known = self.known.get(&(self.device, interface.link)).copied().unwrap_or(self.interface);
+        // A name is told when it is new.
+        let expected = known.present & !(NAME | ALIAS);
+        let changed = coder.number(&mut columns.present, u64::from(present(interface) ^ expected))?;
+        known.present =
+            expected ^ u16::try_from(changed).map_err(|_| WireError::Malformed("the parts of a reading"))?;
+        make_present(interface, known.present)?;
         if let Some(status) = &mut interface.oper_status {
-            let expected = u64::from(self.oper_status);
+            let expected = u64::from(known.oper_status);
             *status =
                 coder.fitting(&mut columns.oper_status, expected, u64::from(*status), "an ifOperStatus")?;
-            self.oper_status = *status;
+            known.oper_status = *status;
         }
         if let Some(speed) = &mut interface.high_speed_mbps {
-            let expected = u64::from(self.high_speed_mbps);
+            let expected = u64::from(known.high_speed_mbps);
             *speed =
                 coder.fitting(&mut columns.high_speed_mbps, expected, u64::from(*speed), "an ifHighSpeed")?;
-            self.high_speed_mbps = *speed;
+            known.high_speed_mbps = *speed;
         }
         for text in [&mut interface.name, &mut interface.alias].into_iter().flatten() {
             let taken = std::mem::take(text);
             *text = super::text(coder, &mut columns.text_length, taken, "an interface's name")?;
         }
+        self.known.insert((self.device, interface.link), known);
+        self.interface = known;
         Ok(())
     }
 }

@@ -20,25 +20,10 @@ const SETTLED: i64 = 7;
 /// Phases are kept in sixteenths of a millisecond.
 const FINE: i64 = 16;
 
-/// Codes all of `rounds` but the RTTs; what is decoded has as many of them as were answered, all 0.
-pub(super) fn code(
-    coder: &mut impl Coder,
-    sealed_ms: u64,
-    rounds: &mut Vec<MeasuredRound>,
-) -> Result<(), WireError> {
-    let count = within("rounds", coder.number(&mut Number::any(), rounds.len() as u64)?, MAX_ROUNDS)?;
-    let mut tour = Tour::new(sealed_ms);
-    for index in 0..count {
-        if index == rounds.len() {
-            rounds.push(MeasuredRound { target: 0, mono_ms: 0, sent: 0, rtts_us: Vec::new() });
-        }
-        tour.round(coder, &mut rounds[index])?;
-    }
-    Ok(())
-}
-
 /// What is known after some rounds.
-struct Tour {
+pub(super) struct Tour {
+    /// Rounds of the batch before, if there is one.
+    count: Option<u64>,
     /// Each target's last round.
     known: BTreeMap<u16, Last>,
     /// The target of the round before.
@@ -51,12 +36,13 @@ struct Tour {
     interval_ms: i64,
     /// Probes of the round before.
     sent: u64,
-    /// RTTs so far.
+    /// RTTs of this batch so far.
     rtts: u64,
     columns: Columns,
 }
 
 struct Columns {
+    count: Number,
     target: Number,
     first_time: Number,
     time: Number,
@@ -88,16 +74,18 @@ enum Loss {
 }
 
 impl Tour {
-    fn new(sealed_ms: u64) -> Self {
+    pub(super) fn new() -> Self {
         Tour {
+            count: None,
             known: BTreeMap::new(),
             before: None,
-            mono_ms: sealed_ms,
+            mono_ms: 0,
             gap_ms: 0,
             interval_ms: 0,
             sent: 0,
             rtts: 0,
             columns: Columns {
+                count: Number::small(),
                 target: Number::rare(),
                 first_time: Number::small(),
                 time: Number::small(),
@@ -105,6 +93,32 @@ impl Tour {
                 lost: [Number::rare(), Number::small(), Number::small()],
             },
         }
+    }
+
+    /// Codes all of a batch's `rounds` but the RTTs; what is decoded has as many of them as were answered, all 0.
+    pub(super) fn code(
+        &mut self,
+        coder: &mut impl Coder,
+        sealed_ms: u64,
+        rounds: &mut Vec<MeasuredRound>,
+    ) -> Result<(), WireError> {
+        let count = rounds.len() as u64;
+        let count = match self.count {
+            None => coder.number(&mut Number::any(), count)?,
+            Some(before) => coder.near(&mut self.columns.count, before, count)?,
+        };
+        self.count = Some(count);
+        if self.known.is_empty() {
+            self.mono_ms = sealed_ms;
+        }
+        self.rtts = 0;
+        for index in 0..within("rounds", count, MAX_ROUNDS)? {
+            if index == rounds.len() {
+                rounds.push(MeasuredRound { target: 0, mono_ms: 0, sent: 0, rtts_us: Vec::new() });
+            }
+            self.round(coder, &mut rounds[index])?;
+        }
+        Ok(())
     }
 
     fn round(&mut self, coder: &mut impl Coder, round: &mut MeasuredRound) -> Result<(), WireError> {

@@ -7,7 +7,7 @@
 //! In which order a round's probes were answered is not told, and costs nothing: coded is how many of them lie in each
 //! step, not which.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     MeasuredRound, WireError,
@@ -26,45 +26,75 @@ const STEP_SIZES: usize = 63;
 /// From 6 µs to 64 ms.
 const USUAL_STEPS: Range<usize> = 4..32;
 
-/// Codes the RTTs of all rounds.
-pub(super) fn code(coder: &mut impl Coder, rounds: &mut [MeasuredRound]) -> Result<(), WireError> {
-    let mut order: Vec<(u16, usize)> = rounds.iter().map(|round| round.target).zip(0..).collect();
-    order.sort_unstable();
-    let mut column = Column {
-        step: Histogram::new(
-            (0..STEP_SIZES).map(|number| if USUAL_STEPS.contains(&number) { 8 } else { 1 }).collect(),
-        ),
-        floor: Number::any(),
-        steps: Histogram::new(SHAPE.to_vec()),
-        far: Number::any(),
-    };
-    for of_target in order.chunk_by(|a, b| a.0 == b.0) {
-        for run in of_target.chunks(RUN) {
-            column.code(coder, rounds, run)?;
-        }
-    }
-    Ok(())
-}
-
-struct Column {
+/// What is known of RTTs.
+pub(super) struct Distances {
+    /// The floor and the step's number of each target's last run.
+    known: BTreeMap<u16, (u64, usize)>,
     step: Histogram,
+    step_change: Number,
     floor: Number,
+    floor_change: Number,
     steps: Histogram,
     far: Number,
 }
 
-impl Column {
-    fn code(
+impl Distances {
+    pub(super) fn new() -> Self {
+        Distances {
+            known: BTreeMap::new(),
+            step: Histogram::new(
+                (0..STEP_SIZES).map(|number| if USUAL_STEPS.contains(&number) { 8 } else { 1 }).collect(),
+            ),
+            step_change: Number::small(),
+            floor: Number::any(),
+            floor_change: Number::small(),
+            steps: Histogram::new(SHAPE.to_vec()),
+            far: Number::any(),
+        }
+    }
+
+    /// Codes the RTTs of all of a batch's `rounds`.
+    pub(super) fn code(
+        &mut self,
+        coder: &mut impl Coder,
+        rounds: &mut [MeasuredRound],
+    ) -> Result<(), WireError> {
+        let mut order: Vec<(u16, usize)> = rounds.iter().map(|round| round.target).zip(0..).collect();
+        order.sort_unstable();
+        for of_target in order.chunk_by(|a, b| a.0 == b.0) {
+            for run in of_target.chunks(RUN) {
+                self.run(coder, rounds, run)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run(
         &mut self,
         coder: &mut impl Coder,
         rounds: &mut [MeasuredRound],
         run: &[(u16, usize)],
     ) -> Result<(), WireError> {
         let all = || run.iter().flat_map(|&(_, index)| &rounds[index].rtts_us).copied();
-        let Some(least) = all().min() else { return Ok(()) };
-        let number = coder.symbol(&mut self.step, step_number(all(), least))?;
+        let (Some(least), Some(&(target, _))) = (all().min(), run.first()) else { return Ok(()) };
+        let number = step_number(all(), least);
+        let known = self.known.get(&target).copied();
+        let number = match known {
+            None => coder.symbol(&mut self.step, number)?,
+            Some((_, before)) => {
+                let number = coder.near(&mut self.step_change, before as u64, number as u64)?;
+                let number = usize::try_from(number).ok().filter(|&number| number < STEP_SIZES);
+                number.ok_or(WireError::Malformed("the step of RTTs"))?
+            }
+        };
         let step = step_size(number);
-        let floor = coder.number(&mut self.floor, u64::from(least) / step)?.saturating_mul(step);
+        let floor = u64::from(least) / step;
+        let floor = match known {
+            None => coder.number(&mut self.floor, floor)?,
+            Some((before, _)) => coder.near(&mut self.floor_change, before / step, floor)?,
+        };
+        let floor = floor.saturating_mul(step);
+        self.known.insert(target, (floor, number));
         for &(_, index) in run {
             let rtts = &mut rounds[index].rtts_us;
             rtts.sort_unstable();
@@ -172,7 +202,7 @@ mod tests {
         fn whatever_is_decoded_ascends(bytes in vec(any::<u8>(), 300)) {
             let round = MeasuredRound { target: 0, mono_ms: 0, sent: 40, rtts_us: vec![0; 40] };
             let mut rounds = [round.clone(), round];
-            if code(&mut Decoder::new(&bytes).unwrap(), &mut rounds).is_ok() {
+            if Distances::new().code(&mut Decoder::new(&bytes).unwrap(), &mut rounds).is_ok() {
                 prop_assert!(rounds.iter().all(|round| round.rtts_us.is_sorted()));
             }
         }

@@ -10,7 +10,7 @@ use super::{
     error::{MAX_HOPS, MAX_TRACES, within},
 };
 
-/// Codes all of `traces`.
+/// Codes all of a batch's `traces`; nothing is expected of them.
 pub(super) fn code(coder: &mut impl Coder, sealed_ms: u64, traces: &mut Vec<Trace>) -> Result<(), WireError> {
     let count = coder.number(&mut Number::rare(), traces.len() as u64)?;
     let count = within("traces", count, MAX_TRACES)?;

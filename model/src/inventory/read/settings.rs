@@ -5,13 +5,16 @@ use toml::Spanned;
 use super::{
     table::Table,
     times::{duration, written},
-    values::{number, positive_percent, whole},
+    values::{number, positive_percent, whole, word},
 };
 use crate::inventory::{
-    Settings,
+    Precision, Settings,
     fault::{FaultLog, Wrong},
     limits::{INTERVAL, PROBE_SPACING, PROBES, RTT_WARN, STREAK, TIMEOUT},
 };
+
+const PRECISIONS: [(&str, Precision); 2] =
+    [(Precision::Full.as_str(), Precision::Full), (Precision::Thin.as_str(), Precision::Thin)];
 
 /// Reads the settings of a table; what it leaves out is as in `base`.
 pub(super) fn read(table: &mut Table<'_>, base: &Settings, log: &FaultLog<'_>) -> Settings {
@@ -30,6 +33,7 @@ pub(super) fn read(table: &mut Table<'_>, base: &Settings, log: &FaultLog<'_>) -
         report_interval: table
             .optional("report_interval", duration(INTERVAL))
             .map_or(base.report_interval, Spanned::into_inner),
+        wire: table.optional("wire", word(&PRECISIONS)).map_or(base.wire, Spanned::into_inner),
         sla: or(table.optional("sla", number(0.0..=100.0)).map(Spanned::into_inner), base.sla),
     };
     // What a site takes over was told of where it was written.

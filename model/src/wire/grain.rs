@@ -1,0 +1,52 @@
+//! Grains: how wide a grid is that RTTs lie on.
+//!
+//! Four to an octave, so that a grid is never much narrower than it might be, and its number is small: 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, …
+//! µs.
+
+/// The width of a grid, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Grain(u8);
+
+impl Grain {
+    /// The widest that is not over `us`.
+    pub(super) fn at_most(us: u64) -> Option<Grain> {
+        match us {
+            0 => None,
+            1..4 => Some(Grain(us as u8 - 1)),
+            _ => {
+                let octave = us.ilog2() - 2;
+                Some(Grain((octave * 4) as u8 + (us >> octave) as u8 - 1))
+            }
+        }
+    }
+
+    /// How wide it is.
+    pub(super) fn us(self) -> u64 {
+        match self.0 {
+            0..3 => u64::from(self.0) + 1,
+            number => (4 + (u64::from(number) - 3) % 4) << ((number - 3) / 4),
+        }
+    }
+
+    /// It and all that are narrower, the widest first.
+    pub(super) fn and_narrower(self) -> impl Iterator<Item = Grain> {
+        (0..=self.0).rev().map(Grain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_four_grains_to_an_octave() {
+        let all: Vec<u64> = (0..13).map(|number| Grain(number).us()).collect();
+        assert_eq!(all, [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20]);
+        for number in 0..120 {
+            let grain = Grain(number);
+            assert_eq!(Grain::at_most(grain.us()), Some(grain));
+            assert_eq!(Grain::at_most(Grain(number + 1).us() - 1), Some(grain));
+        }
+        assert_eq!(Grain::at_most(0), None);
+    }
+}
