@@ -6,10 +6,7 @@ use std::{
     fmt,
     ops::{Add, Sub},
     str::FromStr,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -225,29 +222,31 @@ impl Clock for SystemClock {
 pub struct HandClock {
     boot: BootId,
     booted: Timestamp,
-    wall: Arc<AtomicI64>,
+    wall: Arc<Mutex<Timestamp>>,
 }
 
 impl HandClock {
     /// A clock that shows `now`, on a machine that booted at `booted`.
     #[must_use]
     pub fn new(now: Timestamp, booted: Timestamp) -> Self {
-        HandClock {
-            boot: BootId(booted.as_millis() as u32),
-            booted,
-            wall: Arc::new(AtomicI64::new(now.as_millis())),
-        }
+        HandClock { boot: BootId(booted.as_millis() as u32), booted, wall: Arc::new(Mutex::new(now)) }
     }
 
     /// Moves the hand on.
     pub fn advance(&self, by: Duration) {
-        self.wall.fetch_add(millis(by), Ordering::SeqCst);
+        let mut hand = self.hand();
+        *hand = *hand + by;
+    }
+
+    // A lock, as 32-bit MIPS has no atomic numbers of 64 bits.
+    fn hand(&self) -> MutexGuard<'_, Timestamp> {
+        self.wall.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.wall.load(Ordering::SeqCst))
+        *self.hand()
     }
 
     fn stamp(&self) -> Stamp {
