@@ -19,6 +19,7 @@ mod rounds;
 pub mod schedule;
 mod snmp;
 pub mod spool;
+mod tls;
 mod trace;
 pub mod uplink;
 
@@ -34,6 +35,7 @@ use keeping::Keeping;
 use pinger::Pinger;
 use plan_cache::PlanCache;
 use spool::{Limits, Spool, SpoolError};
+pub use tls::CaFileError;
 use uplink::{AddressError, Uplink};
 
 /// Why an agent cannot run.

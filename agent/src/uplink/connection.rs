@@ -17,12 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
-    rustls::{
-        self, CertificateError, ClientConfig, RootCertStore,
-        crypto::ring,
-        pki_types::{CertificateDer, ServerName, pem::PemObject},
-    },
+    rustls::{self, CertificateError, pki_types::ServerName},
 };
+
+use crate::tls::{self, CaFileError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A request has this long, and more for a long body: a second for each 4 kB.
@@ -40,13 +38,8 @@ pub enum AddressError {
     #[error("the token holds characters that no token has; copy it again")]
     Token,
     /// The CA file cannot be used.
-    #[error("cannot use the CA certificates in {path}: {reason}")]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    CaFile(#[from] CaFileError),
 }
 
 /// Why a request got no answer.
@@ -124,7 +117,7 @@ impl Connection {
             "http" => (80, None),
             "https" => {
                 let name = ServerName::try_from(host.clone()).map_err(|_| malformed())?;
-                (443, Some((TlsConnector::from(Arc::new(tls_config(ca_file)?)), name)))
+                (443, Some((TlsConnector::from(Arc::new(tls::client_config(ca_file)?)), name)))
             }
             _ => return Err(malformed()),
         };
@@ -236,27 +229,6 @@ async fn read(response: hyper::Response<Incoming>, limit: usize) -> Result<Answe
     let (head, body) = response.into_parts();
     let body = Limited::new(body, limit).collect().await.map_err(CallError::Body)?.to_bytes();
     Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
-}
-
-fn tls_config(ca_file: Option<&PathBuf>) -> Result<ClientConfig, AddressError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = ca_file {
-        let failed = |reason: String| AddressError::CaFile { path: path.clone(), reason };
-        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
-        let mut added = 0;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-            roots.add(certificate).map_err(|error| failed(error.to_string()))?;
-            added += 1;
-        }
-        if added == 0 {
-            return Err(failed("it holds none; give a PEM file".to_owned()));
-        }
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| AddressError::CaFile { path: PathBuf::new(), reason: error.to_string() })?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

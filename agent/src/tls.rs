@@ -1,0 +1,64 @@
+//! TLS as the agent speaks it: whom it trusts, and with what cryptography. On the way of a measurement it lies under
+//! the uplink.
+//!
+//! The roots of the web's authorities are built in, since a router may come without any; `ca_file` adds a district's
+//! own. An agent shows no certificate, so the half of ring that signs is left out: see docs/agent-footprint.md.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio_rustls::rustls::{
+    self, ClientConfig, RootCertStore,
+    crypto::{CryptoProvider, KeyProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::SigningKey,
+};
+
+/// Why the CA certificates cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the CA certificates in {path}: {reason}")]
+pub struct CaFileError {
+    /// The file.
+    path: PathBuf,
+    /// What is wrong with it.
+    reason: String,
+}
+
+/// How to talk to servers that the usual authorities vouch for, or those in `ca_file`.
+///
+/// # Errors
+/// When the file cannot be read, or holds no certificate.
+pub(crate) fn client_config(ca_file: Option<&PathBuf>) -> Result<ClientConfig, CaFileError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let failed = |reason: String| CaFileError { path: ca_file.cloned().unwrap_or_default(), reason };
+    if let Some(path) = ca_file {
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
+        let mut added = 0;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| failed(error.to_string()))?;
+            roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+            added += 1;
+        }
+        if added == 0 {
+            return Err(failed("it holds none; give a PEM file".to_owned()));
+        }
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(verifying_only()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// ring without its private keys.
+fn verifying_only() -> CryptoProvider {
+    CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() }
+}
+
+/// Takes no private key, as nobody gives one.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("the agent shows no certificate".to_owned()))
+    }
+}
