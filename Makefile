@@ -5,13 +5,15 @@ CARGO ?= cargo
 KENTONGAN := target/release/kentongan
 # Extra words for the program, for example: make up ARGS="--listen 0.0.0.0:8080"
 ARGS ?=
+# For which routers the agent is built; all five if none is named.
+TARGETS ?=
 # How long a door is fuzzed.
 SECONDS ?= 60
 
-.PHONY: help build up status report verify check cut mend test fuzz lint peers bench clean
+.PHONY: help build up status report verify check cut mend test fuzz lint peers bench agents clean
 
 help: ## list what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## build the program (target/release/kentongan)
 	$(CARGO) build --release --locked -p kentongan
@@ -45,6 +47,9 @@ test: peers ## install what the tests need, and run them all
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --locked --workspace --no-fail-fast; \
 	else $(CARGO) test --locked --workspace --no-fail-fast; fi
+
+agents: ## build the agent for routers (static, five targets): make agents TARGETS=mipsel-unknown-linux-musl
+	deploy/agents/build $(TARGETS)
 
 fuzz: peers ## give each place where bytes come in a minute of bytes that nobody meant: make fuzz SECONDS=600
 	fuzz/run $(SECONDS)
