@@ -11,6 +11,8 @@ use kentongan_model::{
 };
 use serde::Deserialize;
 
+use crate::icmp::Engine;
+
 /// The environment variable that may hold the token.
 pub const TOKEN_VARIABLE: &str = "KENTONGAN_TOKEN";
 
@@ -29,6 +31,8 @@ pub struct Config {
     pub memory_dir: PathBuf,
     /// CA certificates (PEM) that are trusted beside the usual ones.
     pub ca_file: Option<PathBuf>,
+    /// What pings.
+    pub engine: Engine,
 }
 
 /// `agent.toml`.
@@ -44,6 +48,8 @@ struct File {
     #[serde(default = "default_memory_dir")]
     memory_dir: PathBuf,
     ca_file: Option<PathBuf>,
+    #[serde(default)]
+    engine: Engine,
 }
 
 fn default_state_dir() -> PathBuf {
@@ -113,6 +119,7 @@ impl Config {
             state_dir: file.state_dir,
             memory_dir: file.memory_dir,
             ca_file: file.ca_file,
+            engine: file.engine,
         })
     }
 }

@@ -60,7 +60,7 @@ pub enum AgentError {
 /// # Errors
 /// When it cannot begin (rights, folders, address), or has a fault.
 pub async fn run(config: Config, clock: Arc<dyn Clock>, stop: CancellationToken) -> Result<(), AgentError> {
-    let pinger = IcmpPinger::open()?;
+    let pinger = IcmpPinger::open(config.engine, &clock)?;
     run_with(pinger, config, clock, stop).await
 }
 

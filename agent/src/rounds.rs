@@ -5,12 +5,15 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream, SelectAll},
+};
 use kentongan_model::{
     id::Subject,
     plan::PlannedTarget,
     probe::Probe,
-    time::{Clock, Stamp},
+    time::{Clock, millis},
     wire::MeasuredRound,
 };
 use tokio::sync::watch;
@@ -19,16 +22,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     decision::{Class, Decision, Standing},
     keeping::Keeping,
-    pace::Pace,
-    pinger::{Echo, Pinger},
+    pinger::{Aim, Pinger, Round},
     plan_cache::LoadedPlan,
     probe::Asker,
     schedule::{Rhythm, Schedule},
     trace::Orders,
 };
-
-/// Between the probes of a round.
-const SPREAD: Duration = Duration::from_millis(30);
 
 /// The task that measures.
 pub(crate) struct Rounds<P> {
@@ -47,35 +46,32 @@ struct Work {
     begun: Vec<Option<Duration>>,
 }
 
-/// A round that has ended.
+/// Rounds of a group that have ended.
 struct Measured {
     plan: Arc<LoadedPlan>,
-    index: usize,
-    begun: Stamp,
-    echoes: Vec<Echo>,
+    /// Which targets of the plan the group has.
+    targets: Arc<[usize]>,
+    rounds: Vec<Round>,
 }
 
 impl<P: Pinger> Rounds<P> {
     /// Measures until told to stop. Rounds that run then are given up.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let pace = Pace::default();
         let asker = Asker::default();
-        let mut running = FuturesUnordered::new();
+        let mut running = SelectAll::new();
         let mut work = None;
         self.adopt(&mut work);
         loop {
             let now = self.clock.since_boot();
             if let Some(work) = &mut work {
-                for index in work.schedule.take_due(now) {
-                    let plan = Arc::clone(&work.plan);
-                    running.push(measure(
-                        Arc::clone(&self.pinger),
-                        pace.clone(),
-                        asker.clone(),
-                        Arc::clone(&self.clock),
-                        plan,
-                        index,
-                    ));
+                let due = work.schedule.take_due(now);
+                let (pinged, asked): (Vec<_>, Vec<_>) =
+                    due.into_iter().partition(|&index| work.plan.plan.targets[index].probe.is_icmp());
+                if !pinged.is_empty() {
+                    running.push(ping(&self.pinger, &work.plan, pinged));
+                }
+                for index in asked {
+                    running.push(ask(asker.clone(), Arc::clone(&self.clock), Arc::clone(&work.plan), index));
                 }
             }
             let next_due = work.as_ref().and_then(|work| work.schedule.next_due());
@@ -86,7 +82,7 @@ impl<P: Pinger> Rounds<P> {
                     Ok(()) => self.adopt(&mut work),
                     Err(_) => return,
                 },
-                Some(measured) = running.next() => self.take(&mut work, &measured),
+                Some(measured) = running.next() => self.take_all(&mut work, measured),
                 () = crate::sleep_until(next_due, now) => {}
             }
         }
@@ -111,30 +107,37 @@ impl<P: Pinger> Rounds<P> {
         *work = Some(next);
     }
 
-    fn take(&self, work: &mut Option<Work>, measured: &Measured) {
+    fn take_all(&self, work: &mut Option<Work>, measured: Measured) {
         let Some(work) = work else { return };
-        // Under a newer plan the target may have another number, or be gone.
-        let planned = &measured.plan.plan.targets[measured.index];
         let same = Arc::ptr_eq(&work.plan, &measured.plan);
-        let index = if same { Some(measured.index) } else { work.position(planned) };
-        let Some(index) = index else { return };
+        for round in measured.rounds {
+            let index = measured.targets[round.aim];
+            // Under a newer plan the target may have another number, or be gone.
+            let index = if same { Some(index) } else { work.position(&measured.plan.plan.targets[index]) };
+            if let Some(index) = index {
+                self.take(work, index, &round);
+            }
+        }
+    }
+
+    fn take(&self, work: &mut Work, index: usize, ended: &Round) {
         let target = &work.plan.plan.targets[index];
         let round = MeasuredRound {
             target: u16::try_from(index).unwrap_or(u16::MAX),
-            mono_ms: measured.begun.mono_ms,
-            sent: u16::try_from(measured.echoes.len()).unwrap_or(u16::MAX),
-            rtts_us: measured.echoes.iter().filter_map(|echo| echo.rtt_us()).collect(),
+            mono_ms: millis(ended.begun).cast_unsigned(),
+            sent: u16::try_from(ended.echoes.len()).unwrap_or(u16::MAX),
+            rtts_us: ended.echoes.iter().filter_map(|echo| echo.rtt_us()).collect(),
         };
         let class = Class::of(&round, target);
         self.keeping.keep_round(work.plan.revision, round);
 
-        let begun = Duration::from_millis(measured.begun.mono_ms);
+        let begun = ended.begun;
         let was = work.decisions[index].standing();
         let stood = matches!(was, Standing::Up | Standing::Degraded);
         let verdict = work.decisions[index].observe(begun, class, target);
         if verdict.changed {
             let standing = work.decisions[index].standing();
-            let why = measured.echoes.last();
+            let why = ended.echoes.last();
             tracing::info!(target = %target.subject, address = %target.address, ?was, ?standing, ?why, "decided");
             self.keeping.tell_change();
         }
@@ -199,31 +202,36 @@ fn asked(target: &PlannedTarget) -> Asked<'_> {
     (&target.subject, target.address, &target.probe)
 }
 
-/// Measures one round: its probes go out [`SPREAD`] apart, each when the pace admits it.
-async fn measure<P: Pinger>(
-    pinger: Arc<P>,
-    pace: Pace,
+/// Has these targets of a plan pinged, as one group.
+fn ping<P: Pinger>(
+    pinger: &Arc<P>,
+    plan: &Arc<LoadedPlan>,
+    targets: Vec<usize>,
+) -> BoxStream<'static, Measured> {
+    let aim = |&index: &usize| {
+        let target = &plan.plan.targets[index];
+        let timeout = Duration::from_millis(target.timeout_ms);
+        Aim { address: target.address, probes: target.probes, timeout }
+    };
+    let group = targets.iter().map(aim).collect();
+    let (plan, targets) = (Arc::clone(plan), Arc::from(targets));
+    let measured = move |rounds| Measured { plan: Arc::clone(&plan), targets: Arc::clone(&targets), rounds };
+    Arc::clone(pinger).ping_group(group).map(measured).boxed()
+}
+
+/// Asks one target for its service.
+fn ask(
     asker: Asker,
     clock: Arc<dyn Clock>,
     plan: Arc<LoadedPlan>,
     index: usize,
-) -> Measured {
-    let target = &plan.plan.targets[index];
-    let (address, timeout) = (target.address, Duration::from_millis(target.timeout_ms));
-    if !target.probe.is_icmp() {
-        let (begun, echo) = asker.ask(&target.probe, address, timeout, &*clock).await;
-        return Measured { index, begun, echoes: vec![echo], plan };
-    }
-    let probe = async |number: u16| {
-        if number > 0 {
-            tokio::time::sleep(SPREAD * u32::from(number)).await;
-        }
-        let turn = pace.turn().await;
-        let sent = clock.stamp();
-        (sent, turn.hold(pinger.ping(address, timeout)).await)
+) -> BoxStream<'static, Measured> {
+    let measured = async move {
+        let target = &plan.plan.targets[index];
+        let timeout = Duration::from_millis(target.timeout_ms);
+        let (begun, echo) = asker.ask(&target.probe, target.address, timeout, &*clock).await;
+        let round = Round { aim: 0, begun: Duration::from_millis(begun.mono_ms), echoes: vec![echo] };
+        Measured { plan, targets: Arc::new([index]), rounds: vec![round] }
     };
-    let probes = join_all((0..target.probes).map(probe)).await;
-    let begun = probes.iter().map(|(sent, _)| *sent).min_by_key(|sent| sent.mono_ms);
-    let begun = begun.unwrap_or_else(|| clock.stamp());
-    Measured { index, begun, echoes: probes.into_iter().map(|(_, echo)| echo).collect(), plan }
+    stream::once(measured).boxed()
 }

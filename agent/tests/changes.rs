@@ -8,11 +8,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
-use kentongan_agent::pinger::{Echo, Pinger};
-use kentongan_model::{time::SystemClock, wire::MeasuredRound};
+use kentongan_agent::pinger::{Aim, Echo, Pinger, Rounds, one_by_one};
+use kentongan_model::{
+    time::{Clock, SystemClock},
+    wire::MeasuredRound,
+};
 use support::{FakeCollector, by_name, plan, target, until};
 use tokio_util::sync::CancellationToken;
 
@@ -26,12 +28,18 @@ impl Pinger for Net {
         address.is_ipv4()
     }
 
-    async fn ping(&self, address: IpAddr, timeout: Duration) -> Echo {
-        if address == IpAddr::from([10, 0, 0, 2]) && self.is_cut.load(Ordering::SeqCst) {
-            tokio::time::sleep(timeout).await;
-            return Echo::Silence;
-        }
-        Echo::Reply { rtt_us: 1_000 }
+    fn ping_group(self: Arc<Self>, group: Vec<Aim>) -> Rounds {
+        one_by_one(group, move |address, timeout| {
+            let net = Arc::clone(&self);
+            async move {
+                let sent = SystemClock::new().since_boot();
+                if address == IpAddr::from([10, 0, 0, 2]) && net.is_cut.load(Ordering::SeqCst) {
+                    tokio::time::sleep(timeout).await;
+                    return (sent, Echo::Silence);
+                }
+                (sent, Echo::Reply { rtt_us: 1_000 })
+            }
+        })
     }
 }
 

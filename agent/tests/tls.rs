@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use kentongan_agent::Config;
+use kentongan_agent::{Config, icmp::Engine};
 use kentongan_model::secret::Secret;
 use support::{TOKEN, beside_agent, plan, target, until};
 use tokio::{
@@ -112,6 +112,7 @@ async fn a_trusted_collector_gets_everything_over_one_connection_and_a_strange_o
         state_dir: folder.path().join("state"),
         memory_dir: folder.path().join("memory"),
         ca_file,
+        engine: Engine::default(),
     };
     let (strange, trusted) = (config(None), config(Some(folder.path().join("cert.pem"))));
     let (seen, planned) =

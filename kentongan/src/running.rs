@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use kentongan_agent::icmp::IcmpPinger;
+use kentongan_agent::icmp::{Engine, IcmpPinger};
 use kentongan_collector::Collector;
 use kentongan_model::{
     id::Vantage,
@@ -99,7 +99,7 @@ async fn run(settings: Settings, network: Network, extent: Extent) -> anyhow::Re
         collector = collector.with_influx(influx)?;
     }
     let collector = collector.with_press(Arc::new(report::print));
-    let pinger = IcmpPinger::open()?;
+    let pinger = IcmpPinger::open(Engine::default(), &clock)?;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; stop what listens there, or choose another address with --listen")
     })?;
@@ -116,6 +116,7 @@ async fn run(settings: Settings, network: Network, extent: Extent) -> anyhow::Re
         state_dir: data.join("agent"),
         memory_dir: data.join("agent").join("open"),
         ca_file: None,
+        engine: Engine::default(),
     };
     // The collector outlives the others: it takes what they deliver to the end.
     let collecting = CancellationToken::new();

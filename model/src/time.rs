@@ -190,6 +190,45 @@ impl Default for SystemClock {
     }
 }
 
+/// The machine's two clocks, read as one moment. The kernel stamps packets by the wall clock, which somebody may set at any
+/// moment; by the other one can tell that somebody did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Nanoseconds since 1970, as the wall clock has it.
+    pub wall_ns: i64,
+    /// Time since boot (CLOCK_BOOTTIME).
+    pub since_boot: Duration,
+}
+
+impl SystemClock {
+    /// The wall clock in nanoseconds since 1970, as the kernel stamps packets.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    pub fn wall_nanos() -> i64 {
+        let nanos = |length: Duration| {
+            length.as_secs().cast_signed().saturating_mul(1_000_000_000) + i64::from(length.subsec_nanos())
+        };
+        match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
+            Ok(after) => nanos(after),
+            Err(before) => -nanos(before.duration()),
+        }
+    }
+
+    /// Both clocks. A pair between whose halves this thread was put to sleep is read again, a few times at most.
+    #[must_use]
+    pub fn moment() -> Moment {
+        let mut since_boot = boot_time();
+        for _ in 0..4 {
+            let (wall_ns, again) = (Self::wall_nanos(), boot_time());
+            if again.saturating_sub(since_boot) < Duration::from_micros(50) {
+                return Moment { wall_ns, since_boot: again };
+            }
+            since_boot = again;
+        }
+        Moment { wall_ns: Self::wall_nanos(), since_boot }
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 fn wall_millis() -> i64 {
     match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
@@ -290,5 +329,8 @@ mod tests {
         let (first, second) = (clock.stamp(), clock.stamp());
         assert!(first.boot == second.boot && first.mono_ms <= second.mono_ms);
         assert!(clock.now() > "2026-01-01T00:00:00Z".parse().unwrap());
+        let (first, second) = (SystemClock::moment(), SystemClock::moment());
+        assert!(first.since_boot <= second.since_boot);
+        assert_eq!(first.wall_ns / 1_000_000_000_000, clock.now().as_millis() / 1_000_000);
     }
 }

@@ -1,132 +1,159 @@
-//! The portable ICMP engine: surge-ping over one shared socket per family, behind [`Pinger`].
+//! The ICMP engines, behind [`Pinger`]: Linux' own, and surge-ping as the portable one (the feature `portable`, and
+//! whatever is not Linux).
 //!
-//! surge-ping hands back whatever comes for a request, ICMP errors included, and looks at address, ident and sequence
-//! only. Guarded here: only an echo reply from the probed address counts; the ident is drawn at random for each process;
-//! a sequence is not used again for the same address while it may still be answered (65,536 probes later).
+//! Both open a datagram socket where that is permitted and a raw one otherwise, for each family that the machine has,
+//! and both pass the same tests (`agent/tests/icmp.rs`).
 
-mod socket;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(any(feature = "portable", not(target_os = "linux")))]
+mod portable;
+mod rights;
 
-use std::{
-    net::IpAddr,
-    sync::atomic::{AtomicU16, Ordering},
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc};
 
-use surge_ping::{IcmpPacket, PingIdentifier, PingSequence, SurgeError};
+use kentongan_model::time::Clock;
+use serde::Deserialize;
 
-use crate::pinger::{Echo, Pinger};
-use socket::{Family, IcmpSocket};
-pub use socket::{IcmpError, SocketKind};
+use crate::pinger::{Aim, Pinger, Rounds};
+#[cfg(target_os = "linux")]
+pub use linux::LinuxPinger;
+#[cfg(any(feature = "portable", not(target_os = "linux")))]
+pub use portable::PortablePinger;
+use rights::Family;
+pub use rights::{IcmpError, SocketKind};
 
-/// Payload of a request, as long as that of `ping`.
-const PAYLOAD: [u8; 56] = [0x6b; 56];
+/// Which engine pings, as `engine` in agent.toml names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// Linux' own.
+    Linux,
+    /// The portable one.
+    SurgePing,
+}
 
-/// How often a request is repeated whose reply a router's redirect has displaced (over a raw socket surge-ping hands
-/// out the redirect, and the reply that follows finds nobody waiting).
-const REDIRECTS: usize = 2;
+impl Default for Engine {
+    fn default() -> Self {
+        if cfg!(target_os = "linux") { Engine::Linux } else { Engine::SurgePing }
+    }
+}
 
-/// Pings through surge-ping.
-pub struct IcmpPinger {
-    v4: Result<IcmpSocket, IcmpError>,
-    v6: Result<IcmpSocket, IcmpError>,
-    ident: PingIdentifier,
-    sequence: AtomicU16,
+/// What came that was no answer to a probe, and answers that this machine lost. Counted since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Oddities {
+    /// Replies to probes that had been given up.
+    pub late: u64,
+    /// Replies to probes that had been answered.
+    pub double: u64,
+    /// Replies to no probe of ours, from another address than the probed one, or forged.
+    pub foreign: u64,
+    /// Packets that found the receive buffer full.
+    pub overrun: u64,
+    /// Replies in whose time somebody set the wall clock.
+    pub clock_set: u64,
+}
+
+/// An engine, chosen when the agent starts.
+pub enum IcmpPinger {
+    /// Linux' own.
+    #[cfg(target_os = "linux")]
+    Linux(Arc<LinuxPinger>),
+    /// The portable one.
+    #[cfg(any(feature = "portable", not(target_os = "linux")))]
+    Portable(Arc<PortablePinger>),
 }
 
 impl IcmpPinger {
     /// Opens a socket for each family that this machine has. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// When neither family can be used; the message says how to permit it. One family alone may be missing.
-    pub fn open() -> Result<Self, IcmpError> {
-        Self::open_as(SocketKind::Datagram)
+    /// When neither family can be used; the message says how to permit it. One family alone may be missing. And when
+    /// this program was built without the engine.
+    pub fn open(engine: Engine, clock: &Arc<dyn Clock>) -> Result<Self, IcmpError> {
+        Self::open_as(SocketKind::Datagram, engine, clock)
     }
 
     /// Opens the sockets with this kind tried first.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_as(first: SocketKind) -> Result<Self, IcmpError> {
-        let (v4, v6) = (IcmpSocket::open(Family::V4, first), IcmpSocket::open(Family::V6, first));
-        for (family, socket) in [("IPv4", &v4), ("IPv6", &v6)] {
-            match socket {
-                Ok(socket) => {
-                    tracing::debug!(family, kind = ?socket.kind, buffer = socket.buffer, "ICMP socket");
-                }
-                Err(reason) => tracing::info!(family, "no ICMP: {reason}"),
-            }
-        }
-        match (v4, v6) {
-            // What IPv4 lacks is told, unless the machine has no IPv4 at all.
-            (Err(v4), Err(v6)) => Err(if matches!(v4, IcmpError::NoFamily { .. }) { v6 } else { v4 }),
-            (v4, v6) => {
-                let ident = PingIdentifier(crate::chance::u16());
-                Ok(IcmpPinger { v4, v6, ident, sequence: AtomicU16::new(crate::chance::u16()) })
-            }
+    pub fn open_as(first: SocketKind, engine: Engine, clock: &Arc<dyn Clock>) -> Result<Self, IcmpError> {
+        // Linux' engine needs the very clock that the kernel stamps by.
+        let _ = clock;
+        match engine {
+            #[cfg(target_os = "linux")]
+            Engine::Linux => LinuxPinger::open_as(first).map(|pinger| IcmpPinger::Linux(Arc::new(pinger))),
+            #[cfg(any(feature = "portable", not(target_os = "linux")))]
+            Engine::SurgePing => PortablePinger::open_as(first, Arc::clone(clock))
+                .map(|pinger| IcmpPinger::Portable(Arc::new(pinger))),
+            #[allow(unreachable_patterns, reason = "where both are built in")]
+            _ => Err(IcmpError::NotBuilt),
         }
     }
 
     /// The kind of socket that IPv4 got, for those who want to know.
     #[must_use]
     pub fn kind(&self) -> Option<SocketKind> {
-        self.v4.as_ref().ok().map(|socket| socket.kind)
+        match self {
+            #[cfg(target_os = "linux")]
+            IcmpPinger::Linux(pinger) => pinger.kind(),
+            #[cfg(any(feature = "portable", not(target_os = "linux")))]
+            IcmpPinger::Portable(pinger) => pinger.kind(),
+        }
     }
 
     /// Why addresses of this family cannot be probed, if so.
     #[must_use]
     pub fn obstacle(&self, address: IpAddr) -> Option<&IcmpError> {
-        self.socket(address).as_ref().err()
+        match self {
+            #[cfg(target_os = "linux")]
+            IcmpPinger::Linux(pinger) => pinger.obstacle(address),
+            #[cfg(any(feature = "portable", not(target_os = "linux")))]
+            IcmpPinger::Portable(pinger) => pinger.obstacle(address),
+        }
     }
 
-    fn socket(&self, address: IpAddr) -> &Result<IcmpSocket, IcmpError> {
-        if address.is_ipv4() { &self.v4 } else { &self.v6 }
+    /// What came that was no answer, if the engine counts it.
+    #[must_use]
+    pub fn oddities(&self) -> Option<Oddities> {
+        match self {
+            #[cfg(target_os = "linux")]
+            IcmpPinger::Linux(pinger) => Some(pinger.oddities()),
+            #[cfg(any(feature = "portable", not(target_os = "linux")))]
+            IcmpPinger::Portable(_) => None,
+        }
     }
 }
 
 impl Pinger for IcmpPinger {
     fn reaches(&self, address: IpAddr) -> bool {
-        self.socket(address).is_ok()
+        self.obstacle(address).is_none()
     }
 
-    async fn ping(&self, address: IpAddr, timeout: Duration) -> Echo {
-        let Ok(socket) = self.socket(address) else {
-            return Echo::Unsendable(std::io::ErrorKind::Unsupported);
-        };
-        let mut pinger = socket.client.pinger(address, self.ident).await;
-        pinger.timeout(timeout);
-        let mut echo = Echo::Silence;
-        for _ in 0..=REDIRECTS {
-            let sequence = PingSequence(self.sequence.fetch_add(1, Ordering::Relaxed));
-            echo = match pinger.ping(sequence, &PAYLOAD).await {
-                Ok((packet, rtt)) => judge(&packet, address, rtt),
-                // Somebody waits for this very reply already: 65,536 probes went out within one timeout.
-                Err(SurgeError::IdenticalRequests { .. }) => continue,
-                Err(SurgeError::IOError(error)) => Echo::Unsendable(error.kind()),
-                Err(_) => Echo::Silence,
-            };
-            if !matches!(echo, Echo::Refused { .. } if is_redirect(address, echo)) {
-                break;
-            }
+    fn ping_group(self: Arc<Self>, group: Vec<Aim>) -> Rounds {
+        match &*self {
+            #[cfg(target_os = "linux")]
+            IcmpPinger::Linux(pinger) => Arc::clone(pinger).ping_group(group),
+            #[cfg(any(feature = "portable", not(target_os = "linux")))]
+            IcmpPinger::Portable(pinger) => Arc::clone(pinger).ping_group(group),
         }
-        echo
     }
 }
 
-/// Whether a packet is the answer: an echo reply from the probed address itself.
-fn judge(packet: &IcmpPacket, address: IpAddr, rtt: Duration) -> Echo {
-    let (from, kind, code, reply) = match packet {
-        IcmpPacket::V4(p) => (IpAddr::V4(p.get_source()), p.get_icmp_type().0, p.get_icmp_code().0, 0),
-        IcmpPacket::V6(p) => (IpAddr::V6(p.get_source()), p.get_icmpv6_type().0, p.get_icmpv6_code().0, 129),
-    };
-    if kind == reply && from == address {
-        Echo::Reply { rtt_us: u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX) }
-    } else {
-        Echo::Refused { kind, code }
-    }
-}
+/// Both families' sockets, as far as they could be opened.
+type Families<S> = (Result<S, IcmpError>, Result<S, IcmpError>);
 
-/// Whether a router told of a better way (RFC 792 type 5, RFC 4861 type 137), having passed the request on.
-fn is_redirect(address: IpAddr, echo: Echo) -> bool {
-    let redirect = if address.is_ipv4() { 5 } else { 137 };
-    matches!(echo, Echo::Refused { kind, .. } if kind == redirect)
+/// Both families' sockets, unless neither could be opened.
+fn at_least_one<S>(v4: Result<S, IcmpError>, v6: Result<S, IcmpError>) -> Result<Families<S>, IcmpError> {
+    for (family, socket) in [("IPv4", &v4), ("IPv6", &v6)] {
+        if let Err(reason) = socket {
+            tracing::info!(family, "no ICMP: {reason}");
+        }
+    }
+    match (v4, v6) {
+        // What IPv4 lacks is told, unless the machine has no IPv4 at all.
+        (Err(v4), Err(v6)) => Err(if matches!(v4, IcmpError::NoFamily { .. }) { v6 } else { v4 }),
+        both => Ok(both),
+    }
 }

@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use kentongan_agent::Config;
+use kentongan_agent::{Config, icmp::Engine};
 use kentongan_model::{
     plan::{Plan, PlanRevision, PlannedDevice, PlannedTarget, Precision},
     probe::Probe,
@@ -143,6 +143,7 @@ impl FakeCollector {
             state_dir: folder.join("state"),
             memory_dir: folder.join("memory"),
             ca_file: None,
+            engine: Engine::default(),
         }
     }
 }

@@ -1,16 +1,11 @@
-//! One ICMP socket of one family: which kind is permitted, and how much it can take in.
+//! Opening an ICMP socket of one family: which kind is permitted, and what to tell when none is.
 //!
 //! A datagram socket needs no privilege where `net.ipv4.ping_group_range` admits the group, and the kernel keeps other
-//! programs' replies and ICMP errors off it; a raw one needs `CAP_NET_RAW` and gets everything.
+//! programs' replies off it; a raw one needs `CAP_NET_RAW` and gets everything.
 
-use std::{io, os::fd::OwnedFd};
+use std::{io, net::IpAddr};
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use surge_ping::{Client, Config, ICMP};
-
-/// What the receive buffer is asked to hold, in bytes as `SO_RCVBUF` counts; the kernel grants at most
-/// `net.core.rmem_max`. A small packet takes about 800 of them.
-const RECEIVE_BUFFER: usize = 1 << 20;
+use socket2::{Domain, Protocol, Socket, Type};
 
 /// Which of the two kinds of ICMP sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,46 +48,37 @@ pub enum IcmpError {
     /// Something else.
     #[error("cannot open an ICMP socket: {0}")]
     Open(io::Error),
+    /// The engine is not in this program.
+    #[error(
+        "this program was built without the ICMP engine that agent.toml asks for; leave `engine` out there, or build \
+         the program with `--features portable`"
+    )]
+    NotBuilt,
 }
 
-/// An open socket with surge-ping's receiver on it.
-pub(super) struct IcmpSocket {
-    pub(super) client: Client,
-    pub(super) kind: SocketKind,
-    /// The granted receive buffer in bytes; none when it could not be asked for.
-    pub(super) buffer: Option<usize>,
-}
-
-impl IcmpSocket {
-    pub(super) fn open(family: Family, first: SocketKind) -> Result<Self, IcmpError> {
-        let second = match first {
-            SocketKind::Datagram => SocketKind::Raw,
-            SocketKind::Raw => SocketKind::Datagram,
-        };
-        // Tried here and not in surge-ping, which falls back by itself but tells one of the two reasons only.
-        match (attempt(family, first), first) {
-            (Ok(()), kind) => Self::with(family, kind),
-            (Err(one), _) => match attempt(family, second) {
-                Ok(()) => Self::with(family, second),
-                Err(other) => Err(explain(family, first, one, other)),
-            },
-        }
+/// Opens a socket: of the kind `first`, or else of the other.
+pub(super) fn open(family: Family, first: SocketKind) -> Result<(Socket, SocketKind), IcmpError> {
+    let second = match first {
+        SocketKind::Datagram => SocketKind::Raw,
+        SocketKind::Raw => SocketKind::Datagram,
+    };
+    match attempt(family, first) {
+        Ok(socket) => Ok((socket, first)),
+        Err(one) => match attempt(family, second) {
+            Ok(socket) => Ok((socket, second)),
+            Err(other) => Err(explain(family, first, one, other)),
+        },
     }
+}
 
-    fn with(family: Family, kind: SocketKind) -> Result<Self, IcmpError> {
-        let icmp = match family {
-            Family::V4 => ICMP::V4,
-            Family::V6 => ICMP::V6,
-        };
-        let config = Config::builder().kind(icmp).sock_type_hint(kind.as_type()).build();
-        let client = Client::new(&config).map_err(IcmpError::Open)?;
-        let buffer = widen(&client);
-        Ok(IcmpSocket { client, kind, buffer })
+impl Family {
+    pub(super) fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Family::V4 } else { Family::V6 }
     }
 }
 
 impl SocketKind {
-    fn as_type(self) -> Type {
+    pub(super) fn as_type(self) -> Type {
         match self {
             SocketKind::Datagram => Type::DGRAM,
             SocketKind::Raw => Type::RAW,
@@ -100,12 +86,12 @@ impl SocketKind {
     }
 }
 
-fn attempt(family: Family, kind: SocketKind) -> io::Result<()> {
+fn attempt(family: Family, kind: SocketKind) -> io::Result<Socket> {
     let (domain, protocol) = match family {
         Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
         Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
     };
-    Socket::new(domain, kind.as_type(), Some(protocol)).map(drop)
+    Socket::new(domain, kind.as_type(), Some(protocol))
 }
 
 fn explain(family: Family, first: SocketKind, one: io::Error, other: io::Error) -> IcmpError {
@@ -123,29 +109,9 @@ fn explain(family: Family, first: SocketKind, one: io::Error, other: io::Error) 
     }
 }
 
-/// Asks for a larger receive buffer. surge-ping gives away only the bare number of its socket, from which safe code
-/// makes no handle; `pidfd_getfd` on this very process makes one. Where a sandbox forbids that, the default buffer
-/// stays, and [`pace`](crate::pace) keeps bursts small enough for it.
-fn widen(client: &Client) -> Option<usize> {
-    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
-    let this = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
-    let number = client.get_socket().get_native_sock();
-    let twin: OwnedFd = pidfd_getfd(this, number, PidfdGetfdFlags::empty()).ok()?;
-    let socket = SockRef::from(&twin);
-    socket.set_recv_buffer_size(RECEIVE_BUFFER).ok()?;
-    socket.recv_buffer_size().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn the_receive_buffer_is_larger_than_the_systems_default() {
-        let plain = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).unwrap();
-        let wide = IcmpSocket::open(Family::V4, SocketKind::Raw).unwrap().buffer.unwrap();
-        assert!(wide > plain.recv_buffer_size().unwrap(), "only {wide} bytes");
-    }
 
     #[test]
     fn a_forbidden_socket_says_how_to_permit_it_and_what_the_system_said() {
