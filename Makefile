@@ -10,10 +10,10 @@ TARGETS ?=
 # How long a door is fuzzed.
 SECONDS ?= 60
 
-.PHONY: help build up status report verify check cut mend test fuzz lint peers bench agents clean
+.PHONY: help build up status report verify check cut mend test snmp-conformance fuzz lint peers bench agents clean
 
 help: ## list what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 build: ## build the program (target/release/kentongan)
 	$(CARGO) build --release --locked -p kentongan
@@ -50,6 +50,9 @@ test: peers ## install what the tests need, and run them all
 
 agents: ## build the agent for routers (static, five targets): make agents TARGETS=mipsel-unknown-linux-musl
 	deploy/agents/build $(TARGETS)
+
+snmp-conformance: ## hold what is read of recorded devices against what should be read: ../shared/snmp, or KENTONGAN_SNMP_RECORDINGS
+	CI=true $(CARGO) test --locked -p kentongan-agent --test conformance -- --nocapture
 
 fuzz: peers ## give each place where bytes come in a minute of bytes that nobody meant: make fuzz SECONDS=600
 	fuzz/run $(SECONDS)

@@ -36,7 +36,6 @@ impl Keeping {
         self.keep(plan, &Record::Reading(reading));
     }
 
-    #[expect(dead_code, reason = "gauges are read from the next change on")]
     pub(crate) fn keep_gauges(&self, plan: PlanRevision, reading: GaugeReading) {
         self.keep(plan, &Record::Gauges(reading));
     }

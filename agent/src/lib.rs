@@ -17,7 +17,7 @@ pub mod plan_cache;
 mod probe;
 mod rounds;
 pub mod schedule;
-mod snmp;
+pub mod snmp;
 pub mod spool;
 mod tls;
 mod trace;

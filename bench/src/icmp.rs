@@ -119,6 +119,7 @@ impl Icmp {
             precision: Precision::Full,
             targets: (1..=self.targets).map(target).collect::<Result<_>>()?,
             devices: Vec::new(),
+            profiles: Vec::new(),
         })
     }
 

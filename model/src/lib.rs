@@ -11,6 +11,7 @@ pub mod inventory;
 pub mod observation;
 pub mod plan;
 pub mod probe;
+pub mod profile;
 pub mod secret;
 pub mod state;
 pub mod time;

@@ -12,6 +12,7 @@ use sha2::Digest;
 use crate::{
     id::{Subject, Vantage},
     probe::Probe,
+    profile::Profile,
 };
 
 /// What one agent does.
@@ -28,6 +29,9 @@ pub struct Plan {
     pub targets: Vec<PlannedTarget>,
     /// What to poll over SNMP; at most 65,535.
     pub devices: Vec<PlannedDevice>,
+    /// What is read of which devices beside their interfaces; at most [`MAX_PROFILES`](crate::profile::MAX_PROFILES).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Profile>,
 }
 
 /// How exactly an agent keeps RTTs. Everything else it always keeps exactly.

@@ -2,9 +2,7 @@
 //!
 //! OIDs are handled as their BER bytes: arcs that fit no integer cannot be misread.
 
-use std::borrow::Cow;
-
-use snmp2::Oid;
+use kentongan_model::profile::oid::{arcs, push_arc};
 
 /// sysUpTime.0, 1.3.6.1.2.1.1.3.0.
 pub(super) const SYS_UP_TIME: &[u8] = &[0x2b, 6, 1, 2, 1, 1, 3, 0];
@@ -17,6 +15,8 @@ const IF_X_ENTRY: &[u8] = &[0x2b, 6, 1, 2, 1, 31, 1, 1, 1];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Column {
     Name,
+    /// ifDescr, where there is no ifName.
+    Descr,
     Alias,
     OperStatus,
     /// ifHighSpeed in Mbit/s.
@@ -40,6 +40,7 @@ impl Column {
     /// What is asked where this is missing.
     pub(super) fn stand_in(self) -> Option<Column> {
         match self {
+            Column::Name => Some(Column::Descr),
             Column::HighSpeed => Some(Column::Speed),
             Column::Counter(place @ 0..=3) => Some(Column::Narrow(place)),
             _ => None,
@@ -54,6 +55,7 @@ impl Column {
     fn entry(self) -> (&'static [u8], u8) {
         match self {
             Column::Name => (IF_X_ENTRY, 1),
+            Column::Descr => (IF_ENTRY, 2),
             Column::Alias => (IF_X_ENTRY, 18),
             Column::OperStatus => (IF_ENTRY, 8),
             Column::HighSpeed => (IF_X_ENTRY, 15),
@@ -82,32 +84,17 @@ impl Column {
     /// Its instance for an ifIndex.
     pub(super) fn at(self, if_index: u32) -> Vec<u8> {
         let mut oid = self.oid();
-        let groups = (1..=5u32).find(|groups| *groups == 5 || if_index >> (7 * groups) == 0).unwrap_or(5);
-        for group in (0..groups).rev() {
-            let seven = (if_index >> (7 * group)) as u8 & 0x7f;
-            oid.push(if group > 0 { seven | 0x80 } else { seven });
-        }
+        push_arc(&mut oid, u64::from(if_index));
         oid
-    }
-
-    /// The ifIndex of an instance of the column; none for anything else.
-    pub(super) fn index_of(self, oid: &[u8]) -> Option<u32> {
-        let arc = oid.strip_prefix(self.oid().as_slice())?;
-        let (last, leading) = arc.split_last()?;
-        if last & 0x80 != 0 || leading.iter().any(|byte| byte & 0x80 == 0) {
-            return None;
-        }
-        let value = arc.iter().try_fold(0u64, |value, byte| {
-            let value = value << 7 | u64::from(byte & 0x7f);
-            (value <= u64::from(u32::MAX)).then_some(value)
-        })?;
-        u32::try_from(value).ok()
     }
 }
 
-/// BER bytes as the library takes them.
-pub(super) fn as_oid(bytes: &[u8]) -> Oid<'_> {
-    Oid::new(Cow::Borrowed(bytes))
+/// The ifIndex that an index of an interface table is; none for anything else.
+pub(super) fn if_index(index: &[u8]) -> Option<u32> {
+    let mut arcs = arcs(index);
+    let only =
+        arcs.next().filter(|_| arcs.next().is_none() && index.last().is_some_and(|last| last & 0x80 == 0));
+    only.and_then(|arc| u32::try_from(arc).ok())
 }
 
 #[cfg(test)]
@@ -115,14 +102,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn indexes_up_to_the_largest_read_back_and_foreign_oids_have_none() {
+    fn indexes_up_to_the_largest_read_back_and_others_are_none() {
         for index in [0, 1, 127, 128, 16_383, 16_384, 2_147_483_648, u32::MAX] {
-            assert_eq!(Column::Alias.index_of(&Column::Alias.at(index)), Some(index));
-            assert_eq!(Column::Name.index_of(&Column::Alias.at(index)), None);
+            let column = Column::Alias.oid();
+            assert_eq!(if_index(&Column::Alias.at(index)[column.len()..]), Some(index));
         }
-        let column = Column::Name.oid();
-        for arc in [&[][..], &[0x80], &[1, 2], &[0x90, 0x80, 0x80, 0x80, 0x00], &[0xff; 11]] {
-            assert_eq!(Column::Name.index_of(&[&column, arc].concat()), None, "{arc:?}");
+        for index in [&[][..], &[0x80], &[1, 2], &[0x90, 0x80, 0x80, 0x80, 0x00], &[0xff; 11]] {
+            assert_eq!(if_index(index), None, "{index:?}");
         }
     }
 }

@@ -1,25 +1,33 @@
 //! One device, and one poll of it: sysUpTime and the columns of the planned links, in as few requests as they fit.
 //!
-//! What a device lacks is remembered until it is walked again, so that a steady poll is one request. A device that
-//! fails is asked once more in a new session; then it waits for its next turn.
+//! A device that answers wrongly is asked once more; one that does not answer waits for its next turn.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use kentongan_model::{
-    plan::{Access, PlannedDevice},
-    wire::InterfaceReading,
+    plan::PlannedDevice,
+    wire::{Gauge, InterfaceReading},
 };
+
+use crate::plan_cache::LoadedPlan;
 
 use super::{
-    columns::{Column, SYS_UP_TIME},
-    links::{self, Found},
-    session::{Datum, KeyExtension, Session, SnmpError, Varbind},
+    SnmpError,
+    client::Client,
+    exchange::{Exchange, Patience},
+    gauges::Gauges,
+    interfaces::{Interface, ask},
+    links,
 };
 
-/// How often a device is asked before it counts as silent this time.
+/// How often something is asked before the device counts as silent, and how long each answer is waited for.
+pub(super) const PATIENCE: Patience = Patience { tries: 3, wait: Duration::from_secs(5) };
+/// How often a device that answers wrongly is polled before it counts as failed.
 const ATTEMPTS: usize = 2;
 /// A poll as a whole, walk included, has this long.
-const POLL_TIMEOUT: Duration = Duration::from_secs(20);
+const POLL_TIMEOUT: Duration = Duration::from_secs(30);
+/// A look at the gauges has this long.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(60);
 /// The links' ifIndexes are looked up again after this.
 const WALK_INTERVAL: Duration = Duration::from_secs(3_600);
 /// Interfaces in one request: 37 objects, about 1 kB.
@@ -28,11 +36,12 @@ const INTERFACES_AT_ONCE: usize = 3;
 /// What is known about a device.
 pub(super) struct Device {
     pub(super) planned: PlannedDevice,
-    session: Option<Session>,
-    extension: KeyExtension,
+    client: Client,
+    patience: Patience,
     links: Option<Links>,
     uptime_cs: Option<u32>,
     interfaces_at_once: usize,
+    pub(super) gauges: Gauges,
     /// Whether it failed the last time.
     pub(super) is_silent: bool,
 }
@@ -40,13 +49,6 @@ pub(super) struct Device {
 struct Links {
     walked: Duration,
     interfaces: Vec<Interface>,
-}
-
-struct Interface {
-    found: Found,
-    lacks: BTreeSet<Column>,
-    /// ifName and ifAlias as they were told last.
-    told: Option<(Option<String>, Option<String>)>,
 }
 
 /// What a poll brought.
@@ -64,112 +66,109 @@ enum Round {
 }
 
 impl Device {
-    pub(super) fn new(planned: PlannedDevice) -> Self {
+    pub(super) fn new(planned: PlannedDevice, exchange: &Arc<Exchange>, patience: Patience) -> Self {
+        let address = SocketAddr::new(planned.address, planned.port);
         Device {
+            client: Client::new(Arc::clone(exchange), address, &planned.access, patience),
             planned,
-            session: None,
-            extension: KeyExtension::default(),
+            patience,
             links: None,
             uptime_cs: None,
             interfaces_at_once: INTERFACES_AT_ONCE,
+            gauges: Gauges::default(),
             is_silent: false,
         }
     }
 
-    /// Whether it holds a session, and the memory that goes with it.
-    pub(super) fn has_session(&self) -> bool {
-        self.session.is_some()
-    }
-
-    pub(super) fn drop_session(&mut self) {
-        self.session = None;
-    }
-
-    /// Asks the device. After an error nothing of the session is left.
+    /// Asks the device for its interfaces.
     pub(super) async fn poll(&mut self, now: Duration) -> Result<Reading, SnmpError> {
-        let mut last = SnmpError::Timeout;
-        let attempts = if self.is_silent { 1 } else { ATTEMPTS };
-        for _ in 0..attempts {
+        self.client.now = now;
+        // One that was silent the last time is asked once.
+        let tries = if self.is_silent { 1 } else { self.patience.tries };
+        self.client.patience = Patience { tries, ..self.patience };
+        let mut attempt = 1;
+        loop {
             let polled = tokio::time::timeout(POLL_TIMEOUT, self.attempt(now)).await;
             match polled.unwrap_or(Err(SnmpError::Timeout)) {
                 Ok(reading) => return Ok(reading),
                 Err(error) => {
-                    self.session = None;
-                    self.extension = self.extension.other();
-                    last = error;
+                    self.client.start_over(&error);
+                    let is_out_of_reach = matches!(error, SnmpError::Timeout | SnmpError::Socket(_));
+                    if is_out_of_reach || self.is_silent || attempt == ATTEMPTS {
+                        return Err(error);
+                    }
                 }
             }
+            attempt += 1;
         }
-        Err(last)
+    }
+
+    /// Asks the device, which has just been polled, for its gauges.
+    pub(super) async fn look(&mut self, plan: &LoadedPlan, now: Duration) -> Result<Vec<Gauge>, SnmpError> {
+        let looking = self.gauges.look(&mut self.client, &plan.plan.profiles, plan.revision, now);
+        let looked = tokio::time::timeout(LOOK_TIMEOUT, looking).await.unwrap_or(Err(SnmpError::Timeout));
+        if let Err(error) = &looked {
+            self.client.start_over(error);
+        }
+        looked
     }
 
     async fn attempt(&mut self, now: Duration) -> Result<Reading, SnmpError> {
-        let mut session = match self.session.take() {
-            Some(session) => session,
-            None => {
-                let address = SocketAddr::new(self.planned.address, self.planned.port);
-                Session::open(address, &self.planned.access, self.extension).await?
-            }
-        };
         if self.links.as_ref().is_some_and(|links| now.saturating_sub(links.walked) >= WALK_INTERVAL) {
             self.links = None;
         }
         let mut has_walked = false;
-        let reading = loop {
+        loop {
             if self.links.is_none() && !self.planned.links.is_empty() {
-                self.walk(&mut session, now).await?;
+                self.walk(now).await?;
                 has_walked = true;
             }
-            match self.read(&mut session).await? {
-                Round::Read(reading) => break reading,
+            match self.read().await? {
+                Round::Read(reading) => return Ok(reading),
                 Round::Outdated if has_walked => {
                     return Err(SnmpError::Malformed("interfaces that change names"));
                 }
                 Round::Outdated => self.links = None,
             }
-        };
-        self.session = Some(session);
-        Ok(reading)
+        }
     }
 
-    async fn walk(&mut self, session: &mut Session, now: Duration) -> Result<(), SnmpError> {
-        let found = links::find(session, &self.planned.links).await?;
+    async fn walk(&mut self, now: Duration) -> Result<(), SnmpError> {
+        let found = links::find(&mut self.client, &self.planned.links).await?;
         for (link, name) in (0u16..).zip(&self.planned.links) {
             if found.iter().all(|other| other.link != link) {
                 tracing::warn!(device = %self.planned.subject, link = name.as_str(), "no interface of this ifName or ifAlias");
             }
         }
-        let is_v1 = matches!(self.planned.access, Access::V1 { .. });
-        let lacks: BTreeSet<Column> = Column::wanted().filter(|column| is_v1 && column.is_wide()).collect();
-        let interfaces = found.into_iter().map(|found| Interface { found, lacks: lacks.clone(), told: None });
-        self.links = Some(Links { walked: now, interfaces: interfaces.collect() });
+        let is_v1 = self.client.is_v1();
+        let interfaces = found.into_iter().map(|found| Interface::new(found, is_v1)).collect();
+        self.links = Some(Links { walked: now, interfaces });
         Ok(())
     }
 
-    async fn read(&mut self, session: &mut Session) -> Result<Round, SnmpError> {
+    async fn read(&mut self) -> Result<Round, SnmpError> {
         let before = self.uptime_cs;
         let mut reading = Reading { uptime_cs: None, interfaces: Vec::new() };
         let count = self.links.as_ref().map_or(0, |links| links.interfaces.len());
         let mut next = 0;
-        while next < count || reading.uptime_cs.is_none() {
+        loop {
             let last = count.min(next + self.interfaces_at_once);
             let mut none = Vec::new();
             let chunk =
                 self.links.as_mut().map_or(none.as_mut_slice(), |links| &mut links.interfaces[next..last]);
-            match ask(session, chunk).await {
+            match ask(&mut self.client, chunk).await {
                 Err(SnmpError::Status { status: 1, .. }) if self.interfaces_at_once > 1 => {
                     // tooBig: the device's answers have to be shorter.
                     self.interfaces_at_once = self.interfaces_at_once.div_ceil(2);
                     continue;
                 }
                 Err(error) => return Err(error),
-                Ok(None) => return Ok(Round::Outdated),
-                Ok(Some((uptime_cs, interfaces))) => {
+                Ok((uptime_cs, interfaces)) => {
                     let matches = |interface: &InterfaceReading| {
                         let link = self.planned.links.get(usize::from(interface.link)).map(String::as_str);
                         link == interface.name.as_deref() || link == interface.alias.as_deref()
                     };
-                    if !interfaces.iter().all(matches) {
+                    if chunk.iter().any(Interface::is_gone) || !interfaces.iter().all(matches) {
                         return Ok(Round::Outdated);
                     }
                     reading.uptime_cs = uptime_cs;
@@ -183,6 +182,9 @@ impl Device {
         }
         self.uptime_cs = reading.uptime_cs;
         let rebooted = matches!((before, reading.uptime_cs), (Some(before), Some(now)) if now < before);
+        if rebooted {
+            self.gauges.forget();
+        }
         if rebooted && count > 0 {
             return Ok(Round::Outdated);
         }
@@ -201,100 +203,4 @@ impl Device {
             known.told = told;
         }
     }
-}
-
-type Told = (Option<u32>, Vec<InterfaceReading>);
-
-/// Asks for sysUpTime and the columns of some interfaces, until the device has or lacks each of them. None when an
-/// interface has gone.
-async fn ask(session: &mut Session, interfaces: &mut [Interface]) -> Result<Option<Told>, SnmpError> {
-    // Each turn but the last finds out at least one column that is lacking.
-    let most = 2 + interfaces.len() * 2 * Column::wanted().count();
-    for _ in 0..most {
-        let asked: Vec<(usize, Column)> = interfaces
-            .iter()
-            .enumerate()
-            .flat_map(|(place, interface)| interface.columns().map(move |column| (place, column)))
-            .collect();
-        let instance = |&(place, column): &(usize, Column)| column.at(interfaces[place].found.if_index);
-        let oids: Vec<Vec<u8>> =
-            std::iter::once(SYS_UP_TIME.to_vec()).chain(asked.iter().map(instance)).collect();
-        let varbinds = match session.get(&oids).await {
-            // noSuchName of v1, or genErr: the device says which object it cannot give.
-            Err(SnmpError::Status { status: 2 | 5, index }) if index >= 2 && index <= oids.len() => {
-                let (place, column) = asked[index - 2];
-                interfaces[place].lacks.insert(column);
-                if interfaces[place].is_gone() {
-                    return Ok(None);
-                }
-                continue;
-            }
-            answer => answer?,
-        };
-        let mut lacking = false;
-        for ((place, column), (_, datum)) in asked.iter().zip(&varbinds[1..]) {
-            if *datum == Datum::Missing {
-                interfaces[*place].lacks.insert(*column);
-                lacking |= column.stand_in().is_some();
-            }
-        }
-        if interfaces.iter().any(Interface::is_gone) {
-            return Ok(None);
-        }
-        if !lacking {
-            return Ok(Some(collect(interfaces, &asked, &varbinds)));
-        }
-    }
-    Err(SnmpError::Malformed("objects that come and go"))
-}
-
-fn collect(interfaces: &[Interface], asked: &[(usize, Column)], varbinds: &[Varbind]) -> Told {
-    let uptime_cs = unsigned(&varbinds[0].1);
-    let mut readings: Vec<InterfaceReading> = interfaces
-        .iter()
-        .map(|interface| InterfaceReading { link: interface.found.link, ..InterfaceReading::default() })
-        .collect();
-    for ((place, column), (_, datum)) in asked.iter().zip(&varbinds[1..]) {
-        let reading = &mut readings[*place];
-        match column {
-            Column::Name => reading.name = string(datum),
-            Column::Alias => reading.alias = string(datum),
-            Column::OperStatus => {
-                reading.oper_status = unsigned(datum)
-                    .and_then(|status| u8::try_from(status).ok())
-                    .filter(|s| (1..=7).contains(s));
-            }
-            Column::HighSpeed => reading.high_speed_mbps = unsigned(datum),
-            Column::Speed => reading.high_speed_mbps = unsigned(datum).map(|bits| bits / 1_000_000),
-            Column::Counter(place) | Column::Narrow(place) => {
-                reading.counters[*place] =
-                    if let Datum::Unsigned(count) = datum { Some(*count) } else { None };
-            }
-        }
-    }
-    (uptime_cs, readings)
-}
-
-impl Interface {
-    /// What to ask: what it has, and what stands in for what it lacks.
-    fn columns(&self) -> impl Iterator<Item = Column> {
-        let choose = |column| if self.lacks.contains(&column) { column.stand_in() } else { Some(column) };
-        Column::wanted().filter_map(choose).filter(|column| !self.lacks.contains(column))
-    }
-
-    fn is_gone(&self) -> bool {
-        [Column::Name, Column::Alias].iter().all(|column| self.lacks.contains(column))
-    }
-}
-
-fn unsigned(datum: &Datum) -> Option<u32> {
-    match datum {
-        Datum::Unsigned(number) => u32::try_from(*number).ok(),
-        Datum::Integer(number) => u32::try_from(*number).ok(),
-        Datum::Text(_) | Datum::Missing | Datum::Other => None,
-    }
-}
-
-fn string(datum: &Datum) -> Option<String> {
-    if let Datum::Text(bytes) = datum { Some(links::text(bytes)) } else { None }
 }

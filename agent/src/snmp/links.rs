@@ -1,15 +1,18 @@
-//! Which ifIndexes a device's planned links have: ifName and ifAlias walked together, ten rows at a time.
+//! Which ifIndexes a device's planned links have: ifName and ifAlias walked together; ifDescr where there is no ifName.
 //!
-//! A link is meant by its ifName or its ifAlias, exactly. The indexes are kept until something says that they may have
-//! changed. A device that counts backwards, leaves the columns or never ends is given up.
+//! A link is meant by its name or its ifAlias, exactly. The indexes are kept until something says that they may have
+//! changed.
+
+use std::collections::BTreeSet;
 
 use super::{
-    columns::Column,
-    session::{Datum, Session, SnmpError},
+    SnmpError,
+    client::Client,
+    columns::{Column, if_index},
+    pdu::Value,
+    walk::walk,
 };
 
-/// Rows in one answer.
-const ROWS: u32 = 10;
 /// Most interfaces that a device is believed to have; of more, the first are looked at.
 const MAX_INTERFACES: usize = 4_096;
 /// Most interfaces that one link may mean; of more, the first are read.
@@ -24,46 +27,35 @@ pub(super) struct Found {
 }
 
 /// Finds the interfaces of these links.
-pub(super) async fn find(session: &mut Session, links: &[String]) -> Result<Vec<Found>, SnmpError> {
+pub(super) async fn find(client: &mut Client, links: &[String]) -> Result<Vec<Found>, SnmpError> {
     let mut found: Vec<Found> = Vec::new();
-    let mut columns = vec![(Column::Name, None), (Column::Alias, None)];
-    let mut seen = 0;
-    while !columns.is_empty() && seen < MAX_INTERFACES * 2 {
-        let from: Vec<Vec<u8>> = columns
-            .iter()
-            .map(|(column, last)| last.map_or_else(|| column.oid(), |index| column.at(index)))
-            .collect();
-        let answer = session.following(&from, ROWS).await?;
-        let width = columns.len();
-        if answer.len() < width {
-            return Err(SnmpError::Malformed("not one whole row"));
-        }
-        let mut ended = vec![false; width];
-        for (place, (oid, datum)) in answer.into_iter().enumerate() {
-            let (column, last) = &mut columns[place % width];
-            let Some(index) = column.index_of(&oid).filter(|_| datum != Datum::Missing) else {
-                ended[place % width] = true;
-                continue;
-            };
-            if ended[place % width] {
-                continue;
-            }
-            if last.is_some_and(|last| index <= last) {
-                return Err(SnmpError::Malformed("a walk that goes backwards"));
-            }
-            *last = Some(index);
-            seen += 1;
-            if let Datum::Text(bytes) = datum {
-                note(&mut found, links, &text(&bytes), index);
-            }
-        }
-        let mut place = 0;
-        columns.retain(|_| {
-            place += 1;
-            !ended[place - 1]
-        });
+    let mut has_names = false;
+    let columns = [Column::Name.oid(), Column::Alias.oid()];
+    walk(client, &columns, 2 * MAX_INTERFACES, |column, index, value| {
+        has_names |= column == 0;
+        look(&mut found, links, index, value);
+    })
+    .await?;
+    if !has_names {
+        let columns = [Column::Descr.oid()];
+        walk(client, &columns, MAX_INTERFACES, |_, index, value| look(&mut found, links, index, value))
+            .await?;
     }
     Ok(found)
+}
+
+/// The ifIndexes of all interfaces, in their order, whichever columns they are in: many devices leave some out.
+pub(super) async fn all(client: &mut Client) -> Result<BTreeSet<u32>, SnmpError> {
+    let columns = [Column::OperStatus, Column::Descr, Column::Name].map(Column::oid);
+    let mut all = BTreeSet::new();
+    walk(client, &columns, 3 * MAX_INTERFACES, |_, index, _| all.extend(if_index(index))).await?;
+    Ok(all)
+}
+
+fn look(found: &mut Vec<Found>, links: &[String], index: &[u8], value: Value<'_>) {
+    if let (Some(if_index), Value::Text(bytes)) = (if_index(index), value) {
+        note(found, links, &text(bytes), if_index);
+    }
 }
 
 fn note(found: &mut Vec<Found>, links: &[String], text: &str, if_index: u32) {
@@ -75,9 +67,10 @@ fn note(found: &mut Vec<Found>, links: &[String], text: &str, if_index: u32) {
     }
 }
 
-/// A device's text as text, without the zeros that some put behind it, and no longer than ifAlias may be (255 bytes).
+/// A device's text as text, without blanks and the zeros that some put behind it, and no longer than ifAlias may be
+/// (255 bytes).
 pub(super) fn text(bytes: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned();
+    let mut text = String::from_utf8_lossy(bytes).trim_end_matches('\0').trim().to_owned();
     let end = (0..=text.len().min(255)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.truncate(end);
     text
@@ -102,7 +95,7 @@ mod tests {
 
     #[test]
     fn texts_lose_trailing_zeros_and_what_exceeds_255_bytes() {
-        assert_eq!(text(b"eth0\0\0"), "eth0");
+        assert_eq!(text(b" eth0 \0\0"), "eth0");
         assert_eq!(text(&[0xff]), "\u{fffd}");
         assert!(text("é".repeat(200).as_bytes()).len() == 254);
     }

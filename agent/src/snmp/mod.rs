@@ -1,19 +1,36 @@
 //! Reads devices over SNMP: each at its interval, none delayed by another's silence, readings into the spool at once.
 //!
 //! A few lanes poll at the same time; devices that were silent the last time share lanes of their own, so that they can
-//! hold up each other only. Sessions cost two buffers of 65 kB each, so only a few are kept between polls.
+//! hold up each other only. Looks at gauges, which may take a large device long, have theirs. What a vendor's devices
+//! hold stands in [profiles](kentongan_model::profile), not here.
 
+mod ber;
+mod client;
 mod columns;
 mod device;
+mod exchange;
+mod gauges;
+mod identity;
+mod interfaces;
 mod links;
-mod session;
+mod measure;
+mod pdu;
+mod places;
+mod sensors;
+mod survey;
 #[cfg(test)]
 mod tests;
+mod usm;
+mod walk;
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use kentongan_model::{plan::PlannedDevice, time::Clock, wire::DeviceReading};
+use kentongan_model::{
+    plan::PlannedDevice,
+    time::Clock,
+    wire::{DeviceReading, Gauge, GaugeReading},
+};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -22,15 +39,44 @@ use crate::{
     plan_cache::LoadedPlan,
     schedule::{Rhythm, Schedule},
 };
-use device::{Device, Reading};
-use session::SnmpError;
+use device::{Device, PATIENCE, Reading};
+pub use exchange::{Exchange, Patience};
+pub use survey::{Seen, Survey, survey};
+
+/// Why a device gave no reading.
+#[derive(Debug, thiserror::Error)]
+pub enum SnmpError {
+    /// It did not answer in time.
+    #[error("no answer; is SNMP on there, for this agent's address and with this community or user?")]
+    Timeout,
+    /// The socket failed.
+    #[error("cannot ask")]
+    Socket(#[from] std::io::Error),
+    /// It does not talk with this user.
+    #[error("{0}")]
+    Refused(usm::Refusal),
+    /// It answered with an error status (RFC 3416 section 3).
+    #[error("error status {status} at object {index}")]
+    Status {
+        /// error-status.
+        status: u32,
+        /// error-index, counted from 1.
+        index: usize,
+    },
+    /// The answer contradicts itself or the question.
+    #[error("a malformed answer: {0}")]
+    Malformed(&'static str),
+    /// What should follow an object lies before it.
+    #[error("a walk that goes backwards")]
+    Backwards,
+}
 
 /// Devices that are polled at the same time.
-const LANES: usize = 8;
+const LANES: usize = 16;
 /// Beside them, devices that did not answer the last time.
-const SILENT_LANES: usize = 2;
-/// Sessions that are kept from poll to poll. The other devices get a new one for each poll.
-const SESSIONS_KEPT: usize = 8;
+const SILENT_LANES: usize = 4;
+/// Devices whose gauges are looked at at the same time.
+const LOOKING_LANES: usize = 4;
 
 /// The task that polls.
 pub(crate) struct Polls {
@@ -47,28 +93,40 @@ struct Work {
     devices: Vec<Option<Device>>,
 }
 
-/// A poll that has ended.
-struct Polled {
-    device: Device,
-    begun: Duration,
-    answered_ms: u64,
-    outcome: Result<Reading, SnmpError>,
+/// What has come back.
+enum Ended {
+    /// A poll.
+    Polled { device: Device, begun: Duration, answered_ms: u64, outcome: Result<Reading, SnmpError> },
+    /// A look at gauges, after a poll that began then.
+    Looked { device: Device, begun: Duration, answered_ms: u64, outcome: Result<Vec<Gauge>, SnmpError> },
+}
+
+/// The ways to the devices.
+struct Lanes {
+    answering: Arc<Semaphore>,
+    silent: Arc<Semaphore>,
+    looking: Arc<Semaphore>,
 }
 
 impl Polls {
     /// Polls until told to stop. Polls that run then are given up.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let (lanes, silent_lanes) = (Arc::new(Semaphore::new(LANES)), Arc::new(Semaphore::new(SILENT_LANES)));
+        let lanes = Lanes {
+            answering: Arc::new(Semaphore::new(LANES)),
+            silent: Arc::new(Semaphore::new(SILENT_LANES)),
+            looking: Arc::new(Semaphore::new(LOOKING_LANES)),
+        };
+        let exchange = Arc::default();
         let mut running = FuturesUnordered::new();
         let mut work = None;
-        self.adopt(&mut work);
+        self.adopt(&mut work, &exchange);
         loop {
             let now = self.clock.since_boot();
             if let Some(work) = &mut work {
                 for index in work.schedule.take_due(now) {
                     let Some(device) = work.devices[index].take() else { continue };
-                    let lanes = if device.is_silent { &silent_lanes } else { &lanes };
-                    running.push(poll(device, Arc::clone(lanes), Arc::clone(&self.clock)));
+                    let lane = if device.is_silent { &lanes.silent } else { &lanes.answering };
+                    running.push(poll(device, Arc::clone(lane), Arc::clone(&self.clock)).boxed());
                 }
             }
             let next_due = work.as_ref().and_then(|work| work.schedule.next_due());
@@ -76,17 +134,22 @@ impl Polls {
                 biased;
                 () = stop.cancelled() => return,
                 changed = self.plans.changed() => match changed {
-                    Ok(()) => self.adopt(&mut work),
+                    Ok(()) => self.adopt(&mut work, &exchange),
                     Err(_) => return,
                 },
-                Some(polled) = running.next() => self.take(&mut work, polled),
+                Some(ended) = running.next() => {
+                    if let Some((device, begun, plan)) = self.take(&mut work, ended) {
+                        let lane = Arc::clone(&lanes.looking);
+                        running.push(look(device, begun, plan, lane, Arc::clone(&self.clock)).boxed());
+                    }
+                }
                 () = crate::sleep_until(next_due, now) => {}
             }
         }
     }
 
     /// Takes up the newest plan. Devices that stand in both plans alike keep what is known about them.
-    fn adopt(&mut self, work: &mut Option<Work>) {
+    fn adopt(&mut self, work: &mut Option<Work>, exchange: &Arc<Exchange>) {
         let Some(plan) = self.plans.borrow_and_update().clone() else { return };
         let now = self.clock.since_boot();
         let planned = &plan.plan.devices;
@@ -96,7 +159,10 @@ impl Polls {
         };
         let mut next = Work {
             schedule: Schedule::new(now, planned.iter().map(rhythm)),
-            devices: planned.iter().map(|device| Some(Device::new(device.clone()))).collect(),
+            devices: planned
+                .iter()
+                .map(|device| Some(Device::new(device.clone(), exchange, PATIENCE)))
+                .collect(),
             plan: Arc::clone(&plan),
         };
         if let Some(mut before) = work.take() {
@@ -113,10 +179,39 @@ impl Polls {
         *work = Some(next);
     }
 
-    fn take(&self, work: &mut Option<Work>, polled: Polled) {
-        let Polled { mut device, begun, answered_ms, outcome } = polled;
-        let Some(work) = work else { return };
-        let Some(index) = work.position(&device.planned) else { return };
+    /// Keeps what came back. A device whose gauges are due is told, with the plan by which they are read.
+    fn take(&self, work: &mut Option<Work>, ended: Ended) -> Option<(Device, Duration, Arc<LoadedPlan>)> {
+        let work = work.as_mut()?;
+        let (device, begun) = match ended {
+            Ended::Polled { mut device, begun, answered_ms, outcome } => {
+                let index = work.position(&device.planned)?;
+                self.take_reading(work, &mut device, index, answered_ms, outcome);
+                let is_due = device.gauges.is_due(begun) && !work.plan.plan.profiles.is_empty();
+                if is_due && !device.is_silent {
+                    return Some((device, begun, Arc::clone(&work.plan)));
+                }
+                (device, begun)
+            }
+            Ended::Looked { device, begun, answered_ms, outcome } => {
+                let index = work.position(&device.planned)?;
+                self.take_gauges(work, &device, index, answered_ms, outcome);
+                (device, begun)
+            }
+        };
+        let index = work.position(&device.planned)?;
+        work.devices[index] = Some(device);
+        work.schedule.done(index, begun, self.clock.since_boot(), false);
+        None
+    }
+
+    fn take_reading(
+        &self,
+        work: &Work,
+        device: &mut Device,
+        index: usize,
+        answered_ms: u64,
+        outcome: Result<Reading, SnmpError>,
+    ) {
         let (subject, address): (_, IpAddr) = (&device.planned.subject, device.planned.address);
         match outcome {
             Ok(reading) => {
@@ -139,12 +234,28 @@ impl Polls {
                 device.is_silent = true;
             }
         }
-        let kept = work.devices.iter().flatten().filter(|device| device.has_session()).count();
-        if kept >= SESSIONS_KEPT {
-            device.drop_session();
+    }
+
+    fn take_gauges(
+        &self,
+        work: &Work,
+        device: &Device,
+        index: usize,
+        answered_ms: u64,
+        outcome: Result<Vec<Gauge>, SnmpError>,
+    ) {
+        match outcome {
+            Ok(gauges) if gauges.is_empty() => {}
+            Ok(gauges) => {
+                let device = Some(u16::try_from(index).unwrap_or(u16::MAX));
+                let reading = GaugeReading { device, mono_ms: answered_ms, gauges };
+                self.keeping.keep_gauges(work.plan.revision, reading);
+            }
+            Err(error) => {
+                let (subject, address) = (&device.planned.subject, device.planned.address);
+                tracing::warn!(device = %subject, %address, "its gauges cannot be read: {}", crate::told(&error));
+            }
         }
-        work.devices[index] = Some(device);
-        work.schedule.done(index, begun, self.clock.since_boot(), false);
     }
 }
 
@@ -154,15 +265,23 @@ impl Work {
     }
 }
 
-async fn poll(mut device: Device, lanes: Arc<Semaphore>, clock: Arc<dyn Clock>) -> Polled {
+async fn poll(mut device: Device, lanes: Arc<Semaphore>, clock: Arc<dyn Clock>) -> Ended {
     let begun = clock.since_boot();
     let lane = lanes.acquire_owned().await;
-    // What a device sends is decoded by snmp2, in which hostile bytes may still find an overflow.
-    let polling = AssertUnwindSafe(device.poll(clock.since_boot())).catch_unwind();
-    let outcome = polling.await.unwrap_or(Err(SnmpError::Panicked));
+    let outcome = device.poll(clock.since_boot()).await;
     drop(lane);
-    if outcome.is_err() {
-        device.drop_session();
-    }
-    Polled { device, begun, answered_ms: clock.stamp().mono_ms, outcome }
+    Ended::Polled { device, begun, answered_ms: clock.stamp().mono_ms, outcome }
+}
+
+async fn look(
+    mut device: Device,
+    begun: Duration,
+    plan: Arc<LoadedPlan>,
+    lanes: Arc<Semaphore>,
+    clock: Arc<dyn Clock>,
+) -> Ended {
+    let lane = lanes.acquire_owned().await;
+    let outcome = device.look(&plan, clock.since_boot()).await;
+    drop(lane);
+    Ended::Looked { device, begun, answered_ms: clock.stamp().mono_ms, outcome }
 }

@@ -201,6 +201,7 @@ pub fn plan(targets: Vec<PlannedTarget>, devices: Vec<PlannedDevice>) -> Plan {
         precision: Precision::Full,
         targets,
         devices,
+        profiles: Vec::new(),
     }
 }
 

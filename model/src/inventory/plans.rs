@@ -86,7 +86,8 @@ impl<'n> Plans<'n> {
     }
 
     /// The plan of one agent: the core's references first, then targets in the order of the file. Of a place without
-    /// an agent it is empty. A device whose secrets are not known is left out; it is pinged all the same.
+    /// an agent it is empty. A device whose secrets are not known is left out; it is pinged all the same. Profiles are
+    /// no matter of the inventory: the collector puts them in.
     #[must_use]
     pub fn plan(&self, vantage: &Vantage, secrets: &dyn Fn(&CredentialId) -> Option<Access>) -> Plan {
         let home = vantage.site().and_then(|id| self.network.site(id));
@@ -115,6 +116,7 @@ impl<'n> Plans<'n> {
             precision: settings.wire,
             targets: references.chain(pings).take(MAX_PLANNED).collect(),
             devices: polls.take(MAX_PLANNED).collect(),
+            profiles: Vec::new(),
         }
     }
 

@@ -1,38 +1,44 @@
 //! A device that lies: no reply makes the agent panic, hang, grow or believe it.
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use kentongan_model::profile::Profile;
 
 use super::{
     super::{
+        SnmpError,
+        client::Client,
         columns::{Column, SYS_UP_TIME},
+        exchange::{Exchange, Patience},
         links,
-        session::{KeyExtension, Session, SnmpError},
+        survey::survey,
     },
-    NOW, device,
+    NOW, PATIENCE, device,
     fake::{Fake, GET_BULK, Question, ber, text, ticks},
     quirks::router,
     v2c,
 };
 
 #[tokio::test]
-async fn a_wrong_or_late_reply_costs_the_session_and_never_the_next_reading() {
+async fn a_late_reply_finds_nobody_and_the_next_reading_is_right() {
     let fake = Fake::start(router(2)).await;
-    let mut device = device(fake.port, v2c("public"), &["ether1"]);
-    device.poll(NOW).await.unwrap();
-    assert!(device.has_session());
+    let exchange = Arc::new(Exchange::default());
+    let address = ([127, 0, 0, 1], fake.port).into();
+    let mut client = Client::new(Arc::clone(&exchange), address, &v2c("public"), PATIENCE);
 
-    // The reply to the question before: first its own, which is then repeated for the next.
-    let (mut last, mut turn) = (None, 0);
-    fake.behave(move |_, honest| {
-        turn += 1;
-        let late: Option<Vec<u8>> = last.replace(honest.clone());
-        if turn <= 2 { late.into_iter().collect() } else { vec![honest] }
-    });
-    // Nothing, then (in a new session) the reply to the first question.
-    let error = device.poll(NOW).await.unwrap_err();
-    assert!(matches!(error, SnmpError::Protocol(snmp2::Error::RequestIdMismatch)), "{error}");
-    assert!(!device.has_session());
-    assert_eq!(device.poll(NOW).await.unwrap().interfaces.len(), 1);
+    // Each question is answered with the reply to the one before.
+    let mut last = None;
+    fake.behave(move |_, honest| last.replace(honest).into_iter().collect());
+    for uptime in 0..3 {
+        fake.set(SYS_UP_TIME.to_vec(), Some(ticks(uptime)));
+        // The question is sent three times, and the second brings the reply to the first: to itself.
+        let answer = client.get(&[SYS_UP_TIME]).await.unwrap();
+        assert_eq!(answer.objects().next().unwrap().1.as_u32(), Some(uptime));
+    }
+    assert!(exchange.unexpected() >= 2, "the replies to the questions before");
 }
 
 #[tokio::test]
@@ -76,8 +82,8 @@ async fn replies_that_are_cut_or_say_other_things_are_no_readings() {
 
 async fn walk(fake: &Fake) -> Result<usize, SnmpError> {
     let address = ([127, 0, 0, 1], fake.port).into();
-    let mut session = Session::open(address, &v2c("public"), KeyExtension::default()).await?;
-    links::find(&mut session, &["uplink".to_owned()]).await.map(|found| found.len())
+    let mut client = Client::new(Arc::default(), address, &v2c("public"), PATIENCE);
+    links::find(&mut client, &["uplink".to_owned()]).await.map(|found| found.len())
 }
 
 #[tokio::test]
@@ -87,7 +93,7 @@ async fn a_walk_that_loops_is_given_up_and_one_without_an_end_is_cut() {
         let row: Vec<_> = [3, 4, 3, 4].map(|index| (Column::Name.at(index), text("x"))).into();
         vec![question.reply(0, 0, &row)]
     });
-    assert!(matches!(walk(&fake).await, Err(SnmpError::Malformed("a walk that goes backwards"))));
+    assert!(matches!(walk(&fake).await, Err(SnmpError::Backwards)));
 
     let mut index = 0;
     fake.behave(move |question, _| {
@@ -115,6 +121,19 @@ async fn a_reply_of_64_kilobytes_is_cut_down_or_refused() {
     assert!(device.poll(NOW).await.is_err());
 }
 
+/// A profile that takes all of ifTable for gauges, named by each other.
+const EVERYTHING: &str = "
+name = 'everything'
+[[table]]
+oid = '1.3.6.1.2.1.2.2.1'
+place = '{interface} {column 2} {index} {text} {at 1.3.6.1.2.1.31.1.1.1.18}'
+gauge = [
+    { kind = 'clients', column = 14 },
+    { kind = 'rx_dbm', column = 8, power = 'mW', precision = 14, prefix = 20, unless_as = { column = 5, times = 0.01 } },
+    { kind = 'clients', each = 1, begins = 'x', when = [{ column = 8, is = [1] }] },
+]
+";
+
 /// Numbers that look random and are the same each time.
 fn noise(seed: &mut u64) -> usize {
     *seed ^= *seed << 13;
@@ -141,12 +160,15 @@ async fn thousands_of_mutated_replies_neither_panic_nor_hang() {
         let _ = mutated.send(());
         vec![honest]
     });
+    let profiles = [toml::from_str::<Profile>(EVERYTHING).unwrap()];
+    let patience = Patience { tries: 1, wait: Duration::from_millis(20) };
+    let address = ([127, 0, 0, 1], fake.port).into();
     let polls = async {
-        for _ in 0..1_000 {
+        for _ in 0..600 {
             // Whatever it says: it returns. A panic would come through.
-            let _ = device(fake.port, v2c("public"), &["ether1", "ke desa 2"]).poll(NOW).await;
+            let _ = survey(Arc::default(), address, &v2c("public"), &profiles, patience, NOW).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(60), polls).await.expect("a reply hangs the poll");
-    assert!(count.try_iter().count() >= 1_000);
+    assert!(count.try_iter().count() >= 600);
 }

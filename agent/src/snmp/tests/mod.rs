@@ -5,22 +5,26 @@ mod hostile;
 mod quirks;
 mod snmpd;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kentongan_model::plan::{Access, PlannedDevice};
 
-use super::device::Device;
+use super::{Patience, device::Device};
 
 fn device(port: u16, access: Access, links: &[&str]) -> Device {
-    Device::new(PlannedDevice {
+    let planned = PlannedDevice {
         subject: "kec-a/router".parse().unwrap(),
         address: [127, 0, 0, 1].into(),
         port,
         interval_ms: 30_000,
         access,
         links: links.iter().map(|&link| link.to_owned()).collect(),
-    })
+    };
+    Device::new(planned, &Arc::default(), PATIENCE)
 }
+
+/// As long as loopback needs, on a machine that is busy.
+const PATIENCE: Patience = Patience { tries: 3, wait: Duration::from_millis(300) };
 
 fn v2c(community: &str) -> Access {
     Access::V2c { community: community.to_owned() }

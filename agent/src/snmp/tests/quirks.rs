@@ -4,9 +4,9 @@ use kentongan_model::plan::Access;
 
 use super::{
     super::{
+        SnmpError,
         columns::{Column, SYS_UP_TIME},
         device::Reading,
-        session::SnmpError,
     },
     NOW, device,
     fake::{Fake, GET_BULK, Value, counter32, counter64, gauge, integer, text, ticks},
@@ -128,12 +128,12 @@ async fn a_device_whose_answers_must_be_short_is_asked_for_less_at_once() {
 }
 
 #[tokio::test]
-async fn a_silent_device_is_asked_twice_and_then_once_until_it_answers() {
+async fn a_silent_device_is_asked_three_times_and_then_once_until_it_answers() {
     let fake = Fake::start(router(1)).await;
     fake.behave(|_, _| vec![]);
     let mut device = device(fake.port, v2c("public"), &[]);
     assert!(matches!(device.poll(NOW).await, Err(SnmpError::Timeout)));
-    assert_eq!(fake.questions().len(), 2);
+    assert_eq!(fake.questions().len(), 3);
     device.is_silent = true;
     assert!(matches!(device.poll(NOW).await, Err(SnmpError::Timeout)));
     assert_eq!(fake.questions().len(), 1);

@@ -10,7 +10,7 @@ use std::{
 use kentongan_model::plan::{Access, AuthProtocol, PrivacyProtocol};
 
 use super::{
-    super::{device::Reading, session::SnmpError},
+    super::{SnmpError, device::Reading, usm::Refusal},
     NOW, device, v2c,
 };
 
@@ -24,11 +24,15 @@ const CONFIG: &str = "
 rocommunity public 127.0.0.1
 createUser sha1aes SHA \"kata-sandi-satu\" AES \"kata-sandi-dua\"
 createUser sha256aes SHA-256 \"kata-sandi-satu\" AES \"kata-sandi-dua\"
+createUser sha1aes256 SHA \"kata-sandi-satu\" AES-256 \"kata-sandi-dua\"
+createUser sha256aes256 SHA-256 \"kata-sandi-satu\" AES-256 \"kata-sandi-dua\"
 createUser md5des MD5 \"kata-sandi-satu\" DES \"kata-sandi-dua\"
 createUser sha512auth SHA-512 \"kata-sandi-satu\"
 createUser terbuka
 rouser sha1aes priv
 rouser sha256aes priv
+rouser sha1aes256 priv
+rouser sha256aes256 priv
 rouser md5des priv
 rouser sha512auth auth
 rouser terbuka noauth
@@ -107,6 +111,11 @@ async fn every_version_and_security_level_reads_the_loopback_interface() {
         ("v3 SHA-512", v3("sha512auth", Some(AuthProtocol::Sha512), None)),
         ("v3 SHA, AES", v3("sha1aes", Some(AuthProtocol::Sha1), Some(PrivacyProtocol::Aes128))),
         ("v3 SHA-256, AES", v3("sha256aes", Some(AuthProtocol::Sha256), Some(PrivacyProtocol::Aes128))),
+        ("v3 SHA, AES-256", v3("sha1aes256", Some(AuthProtocol::Sha1), Some(PrivacyProtocol::Aes256))),
+        (
+            "v3 SHA-256, AES-256",
+            v3("sha256aes256", Some(AuthProtocol::Sha256), Some(PrivacyProtocol::Aes256)),
+        ),
         ("v3 MD5, DES", v3("md5des", Some(AuthProtocol::Md5), Some(PrivacyProtocol::Des))),
     ];
     for (name, access) in accesses {
@@ -114,8 +123,7 @@ async fn every_version_and_security_level_reads_the_loopback_interface() {
         let mut device = device(snmpd.port, access, &["lo"]);
         let reading = device.poll(NOW).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         check(&reading, is_v1);
-        // Again in the session that was kept: for v3, with the device's clock as it was learnt.
-        assert!(device.has_session(), "{name}");
+        // Again: for v3, with the device's engine and clock as they were learnt.
         let again = device.poll(NOW).await.unwrap_or_else(|error| panic!("{name}, again: {error}"));
         // snmpd reads its counters every few seconds only.
         assert!(again.interfaces[0].counters[0] >= reading.interfaces[0].counters[0], "{name}");
@@ -131,7 +139,10 @@ async fn a_wrong_password_or_community_is_told_apart_from_nothing() {
         privacy: Some((PrivacyProtocol::Aes128, "kata-sandi-dua".to_owned())),
     };
     let error = device(snmpd.port, wrong, &[]).poll(NOW).await.unwrap_err();
-    assert!(matches!(error, SnmpError::Protocol(snmp2::Error::AuthFailure(_))), "{error}");
+    assert!(matches!(error, SnmpError::Refused(Refusal::Password)), "{error}");
+    let unknown = v3("siapa", Some(AuthProtocol::Sha1), None);
+    let error = device(snmpd.port, unknown, &[]).poll(NOW).await.unwrap_err();
+    assert!(matches!(error, SnmpError::Refused(Refusal::User)), "{error}");
     let error = device(snmpd.port, v2c("salah"), &[]).poll(NOW).await.unwrap_err();
     assert!(matches!(error, SnmpError::Timeout), "{error}");
 }

@@ -1,0 +1,395 @@
+//! SNMP v3 with the user-based security model (RFC 3412, RFC 3414): a question wrapped for one engine, and what comes
+//! back unwrapped.
+//!
+//! The rule it guards: with a password agreed, nothing unsigned is a reading. Unsigned reports may only say why a
+//! question was refused, or which engine to ask instead.
+
+mod keys;
+mod privacy;
+
+use std::{sync::Arc, time::Duration};
+
+use kentongan_model::plan::{AuthProtocol, PrivacyProtocol};
+
+pub(super) use keys::KeyRing;
+use keys::{Extension, Hash};
+
+use super::{
+    ber::{INTEGER, NoBer, OCTET_STRING, Reader, SEQUENCE, Writer, offset},
+    pdu::{Answer, Question, REPORT},
+};
+
+const VERSION: i32 = 3;
+/// The user-based security model.
+const MODEL: i32 = 3;
+const SIGNED: u8 = 1;
+const SEALED: u8 = 2;
+const REPORTABLE: u8 = 4;
+/// The longest message that is taken (RFC 3412 section 6): what fits a datagram.
+const MAX_MESSAGE: i32 = 65_507;
+/// How far a signed answer's clock may lag behind (RFC 3414 section 2.2.3), in seconds.
+const WINDOW: u32 = 150;
+/// The counters of reports, 1.3.6.1.6.3.15.1.1 (SNMP-USER-BASED-SM-MIB).
+const STATISTICS: &[u8] = &[0x2b, 6, 1, 6, 3, 15, 1, 1];
+
+/// Why a device and this user cannot talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// usmStatsUnknownUserNames.
+    #[error("the device does not know the user")]
+    User,
+    /// usmStatsWrongDigests.
+    #[error("the device does not take the user's password: check auth_password and auth")]
+    Password,
+    /// usmStatsDecryptionErrors.
+    #[error("the device cannot decrypt what is sent: check priv_password and priv")]
+    Privacy,
+    /// usmStatsUnsupportedSecLevels.
+    #[error("the device wants more security than the user has, or less: check auth and priv")]
+    Level,
+    /// usmStatsNotInTimeWindows, again and again; or an engine that has none.
+    #[error("the device and this agent do not agree on its engine and its clock")]
+    Engine,
+    /// An empty password.
+    #[error("a password is missing")]
+    NoPassword,
+    /// An answer without the signature, or the encryption, that was agreed.
+    #[error("an answer that is not signed as agreed")]
+    Forged,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// The answer.
+    Answer(Answer),
+    /// News about the engine: the question is to be asked again.
+    News,
+}
+
+/// A user, towards one device.
+#[derive(Debug)]
+pub(super) struct Usm {
+    user: String,
+    auth: Option<(Hash, Arc<[u8]>)>,
+    privacy: Option<(PrivacyProtocol, Arc<[u8]>)>,
+    extension: Extension,
+    engine: Option<Engine>,
+    salt: u64,
+}
+
+/// The device as SNMP knows it: its engine, its clock, and the keys for it.
+#[derive(Debug)]
+struct Engine {
+    id: Vec<u8>,
+    boots: u32,
+    time: u32,
+    /// When its clock was read, since our boot.
+    read_at: Duration,
+    auth_key: Vec<u8>,
+    privacy_key: Vec<u8>,
+}
+
+/// The parameters of a message (UsmSecurityParameters).
+struct Parameters<'a> {
+    engine: &'a [u8],
+    boots: u32,
+    time: u32,
+    user: &'a [u8],
+    signature: &'a [u8],
+    salt: &'a [u8],
+}
+
+impl Usm {
+    pub(super) fn new(
+        keys: &KeyRing,
+        user: &str,
+        auth: Option<&(AuthProtocol, String)>,
+        privacy: Option<&(PrivacyProtocol, String)>,
+    ) -> Result<Usm, Refusal> {
+        let hash = auth.map(|(protocol, _)| Hash(*protocol));
+        let key = |password: &str| hash.and_then(|hash| keys.key(hash, password)).ok_or(Refusal::NoPassword);
+        Ok(Usm {
+            user: user.to_owned(),
+            auth: match (hash, auth) {
+                (Some(hash), Some((_, password))) => Some((hash, key(password)?)),
+                _ => None,
+            },
+            privacy: match privacy {
+                Some((protocol, password)) => Some((*protocol, key(password)?)),
+                None => None,
+            },
+            extension: Extension::default(),
+            engine: None,
+            salt: crate::chance::u64(),
+        })
+    }
+
+    /// Forgets the device: it is asked for its engine again. If it did not like what it was sent, keys that were
+    /// made longer are made the other way.
+    pub(super) fn start_over(&mut self, disliked: bool) {
+        self.engine = None;
+        if disliked {
+            self.extension = self.extension.other();
+        }
+    }
+
+    /// A question as it travels. While the engine is not known, the question is for that.
+    pub(super) fn wrap<O: AsRef<[u8]>>(
+        &mut self,
+        question: &Question<'_, O>,
+        id: i32,
+        now: Duration,
+    ) -> Result<Vec<u8>, Refusal> {
+        let Some(engine) = &self.engine else {
+            let nothing = Parameters { engine: &[], boots: 0, time: 0, user: &[], signature: &[], salt: &[] };
+            let mut writer = Writer::default();
+            let message = writer.end();
+            scoped(&mut writer, &[], &Question::<&[u8]>::Get(&[]), id);
+            head(&mut writer, &nothing, REPORTABLE, id);
+            writer.close(SEQUENCE, message);
+            return Ok(writer.finish());
+        };
+        let time = engine.time_at(now);
+        let mut writer = Writer::default();
+        let message = writer.end();
+        let mut flags = REPORTABLE;
+        let mut salt = [0; 8];
+        if let Some((protocol, _)) = self.privacy {
+            let mut plain = Writer::default();
+            scoped(&mut plain, &engine.id, question, id);
+            self.salt = self.salt.wrapping_add(1);
+            let clock = (engine.boots, time);
+            let sealed = privacy::seal(protocol, &engine.privacy_key, clock, self.salt, &plain.finish());
+            let (bytes, salted) = sealed.ok_or(Refusal::NoPassword)?;
+            writer.element(OCTET_STRING, &bytes);
+            salt = salted;
+            flags |= SEALED;
+        } else {
+            scoped(&mut writer, &engine.id, question, id);
+        }
+        let unsigned = [0; 48];
+        let length = self.auth.as_ref().map_or(0, |(hash, _)| hash.signature_length());
+        let parameters = Parameters {
+            engine: &engine.id,
+            boots: engine.boots,
+            time,
+            user: self.user.as_bytes(),
+            signature: &unsigned[..length],
+            salt: if self.privacy.is_some() { &salt } else { &[] },
+        };
+        if self.auth.is_some() {
+            flags |= SIGNED;
+        }
+        let from_end = head(&mut writer, &parameters, flags, id);
+        writer.close(SEQUENCE, message);
+        let mut bytes = writer.finish();
+        if let Some((hash, _)) = &self.auth {
+            let signature = hash.signature(&engine.auth_key, &bytes);
+            let at = bytes.len() - from_end;
+            bytes[at..at + length].copy_from_slice(&signature);
+        }
+        Ok(bytes)
+    }
+
+    /// What a message says.
+    pub(super) fn open(&mut self, bytes: Vec<u8>, now: Duration) -> Result<Result<Opened, Refusal>, NoBer> {
+        let mut message = Reader(&bytes).enter(SEQUENCE)?;
+        if message.integer()? != VERSION {
+            return Err(NoBer);
+        }
+        let mut header = message.enter(SEQUENCE)?;
+        header.take(INTEGER)?;
+        header.take(INTEGER)?;
+        let flags = *header.take(OCTET_STRING)?.first().ok_or(NoBer)?;
+        if header.integer()? != MODEL {
+            return Err(NoBer);
+        }
+        let parameters = Parameters::read(message.take(OCTET_STRING)?)?;
+        let signed = flags & SIGNED != 0;
+        if signed && !self.is_signed_by(&parameters, &bytes) {
+            return Ok(Err(Refusal::Forged));
+        }
+        let answer = if flags & SEALED != 0 {
+            let (Some((protocol, _)), Some(engine)) = (&self.privacy, &self.engine) else {
+                return Ok(Err(Refusal::Forged));
+            };
+            let clock = (parameters.boots, parameters.time);
+            let sealed = message.take(OCTET_STRING)?;
+            let plain = privacy::open(*protocol, &engine.privacy_key, clock, parameters.salt, sealed);
+            let plain = plain.ok_or(NoBer)?;
+            let at = pdu_of_scoped(&plain)?;
+            Answer::read(plain, at)?
+        } else {
+            let at = offset(&bytes, message.0) + pdu_of_scoped(message.0)?;
+            Answer::read(bytes.clone(), at)?
+        };
+        if answer.kind == REPORT {
+            return Ok(self.hear(&answer, &parameters, signed, now));
+        }
+        let agreed = (self.auth.is_none() || signed) && (self.privacy.is_none() || flags & SEALED != 0);
+        let Some(engine) = self.engine.as_mut().filter(|engine| agreed && engine.id == parameters.engine)
+        else {
+            return Ok(Err(Refusal::Forged));
+        };
+        if signed && !engine.follow(&parameters, now) {
+            return Ok(Err(Refusal::Engine));
+        }
+        Ok(Ok(Opened::Answer(answer)))
+    }
+
+    /// Whether the message bears the signature that our key gives it.
+    fn is_signed_by(&self, parameters: &Parameters<'_>, bytes: &[u8]) -> bool {
+        let (Some((hash, _)), Some(engine)) = (&self.auth, &self.engine) else { return false };
+        let length = hash.signature_length();
+        if parameters.signature.len() != length || parameters.user != self.user.as_bytes() {
+            return false;
+        }
+        let at = offset(bytes, parameters.signature);
+        let mut unsigned = bytes.to_vec();
+        unsigned[at..at + length].fill(0);
+        let expected = hash.signature(&engine.auth_key, &unsigned);
+        // In constant time: how much of it agrees is nobody's to learn.
+        expected.iter().zip(parameters.signature).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+    }
+
+    fn hear(
+        &mut self,
+        report: &Answer,
+        parameters: &Parameters<'_>,
+        signed: bool,
+        now: Duration,
+    ) -> Result<Opened, Refusal> {
+        let counter =
+            report.objects().next().and_then(|(oid, _)| oid.strip_prefix(STATISTICS)?.first().copied());
+        match counter {
+            Some(1) => Err(Refusal::Level),
+            Some(2) => {
+                let may = signed || self.auth.is_none();
+                match self.engine.as_mut().filter(|engine| may && engine.id == parameters.engine) {
+                    Some(engine) => {
+                        engine.set(parameters, now);
+                        Ok(Opened::News)
+                    }
+                    None => Err(Refusal::Engine),
+                }
+            }
+            Some(3) => Err(Refusal::User),
+            Some(4) if self.engine.as_ref().is_none_or(|engine| engine.id != parameters.engine) => {
+                self.meet(parameters, now)
+            }
+            Some(5) => Err(Refusal::Password),
+            Some(6) => Err(Refusal::Privacy),
+            _ => Err(Refusal::Engine),
+        }
+    }
+
+    /// The engine is new to us: its keys are made.
+    fn meet(&mut self, parameters: &Parameters<'_>, now: Duration) -> Result<Opened, Refusal> {
+        // RFC 3411: 5 to 32 bytes.
+        if parameters.engine.is_empty() || parameters.engine.len() > 64 {
+            return Err(Refusal::Engine);
+        }
+        let id = parameters.engine.to_vec();
+        let local = |key: &[u8]| self.auth.as_ref().map(|(hash, _)| (*hash, hash.localized(key, &id)));
+        let auth_key = self.auth.as_ref().and_then(|(_, key)| local(key)).map(|(_, key)| key);
+        let privacy_key = self.privacy.as_ref().and_then(|(protocol, key)| {
+            let (hash, key) = local(key)?;
+            Some(self.extension.lengthened(hash, key, &id, privacy::key_length(*protocol)))
+        });
+        let mut engine = Engine {
+            boots: 0,
+            time: 0,
+            read_at: now,
+            auth_key: auth_key.unwrap_or_default(),
+            privacy_key: privacy_key.unwrap_or_default(),
+            id,
+        };
+        engine.set(parameters, now);
+        self.engine = Some(engine);
+        Ok(Opened::News)
+    }
+}
+
+impl Engine {
+    fn time_at(&self, now: Duration) -> u32 {
+        let since = now.saturating_sub(self.read_at).as_secs();
+        self.time.saturating_add(u32::try_from(since).unwrap_or(u32::MAX)).min(i32::MAX as u32)
+    }
+
+    fn set(&mut self, parameters: &Parameters<'_>, now: Duration) {
+        (self.boots, self.time, self.read_at) = (parameters.boots, parameters.time, now);
+    }
+
+    /// Takes the clock of a signed answer for ours, unless the answer is an old one.
+    fn follow(&mut self, parameters: &Parameters<'_>, now: Duration) -> bool {
+        let known = self.time_at(now);
+        if parameters.boots < self.boots
+            || parameters.boots == self.boots && parameters.time.saturating_add(WINDOW) < known
+        {
+            return false;
+        }
+        if parameters.boots > self.boots || parameters.time > known {
+            self.set(parameters, now);
+        }
+        true
+    }
+}
+
+impl<'a> Parameters<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, NoBer> {
+        let mut list = Reader(bytes).enter(SEQUENCE)?;
+        let natural = |number: i32| u32::try_from(number).map_err(|_| NoBer);
+        Ok(Parameters {
+            engine: list.take(OCTET_STRING)?,
+            boots: natural(list.integer()?)?,
+            time: natural(list.integer()?)?,
+            user: list.take(OCTET_STRING)?,
+            signature: list.take(OCTET_STRING)?,
+            salt: list.take(OCTET_STRING)?,
+        })
+    }
+}
+
+/// Writes version, header and parameters in front of the data. Tells how far from the end the signature begins.
+fn head(writer: &mut Writer, parameters: &Parameters<'_>, flags: u8, id: i32) -> usize {
+    let whole = writer.end();
+    let list = writer.end();
+    writer.element(OCTET_STRING, parameters.salt);
+    let signature = writer.end();
+    writer.bytes(parameters.signature);
+    let begins = writer.end();
+    writer.close(OCTET_STRING, signature);
+    writer.element(OCTET_STRING, parameters.user);
+    // Both were read as what they are written as.
+    writer.integer(parameters.time.cast_signed());
+    writer.integer(parameters.boots.cast_signed());
+    writer.element(OCTET_STRING, parameters.engine);
+    writer.close(SEQUENCE, list);
+    writer.close(OCTET_STRING, whole);
+
+    let header = writer.end();
+    writer.integer(MODEL);
+    writer.element(OCTET_STRING, &[flags]);
+    writer.integer(MAX_MESSAGE);
+    writer.integer(id);
+    writer.close(SEQUENCE, header);
+    writer.integer(VERSION);
+    begins
+}
+
+fn scoped<O: AsRef<[u8]>>(writer: &mut Writer, engine: &[u8], question: &Question<'_, O>, id: i32) {
+    let whole = writer.end();
+    question.write(writer, id);
+    writer.element(OCTET_STRING, &[]);
+    writer.element(OCTET_STRING, engine);
+    writer.close(SEQUENCE, whole);
+}
+
+/// Where the PDU of a scoped PDU begins.
+fn pdu_of_scoped(bytes: &[u8]) -> Result<usize, NoBer> {
+    let mut scoped = Reader(bytes).enter(SEQUENCE)?;
+    scoped.take(OCTET_STRING)?;
+    scoped.take(OCTET_STRING)?;
+    Ok(offset(bytes, scoped.0))
+}
