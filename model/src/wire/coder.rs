@@ -113,6 +113,11 @@ impl Number {
         Number::new(&[2000, 12, 12, 8, 8, 4, 4, 4])
     }
 
+    /// The more the less likely, slowly.
+    pub(super) fn falling() -> Self {
+        Number::new(&[48, 32, 32, 32, 24, 24, 16, 16])
+    }
+
     fn new(own: &[u16]) -> Self {
         let mut counts = vec![1; SYMBOLS];
         counts[..own.len()].copy_from_slice(own);

@@ -8,6 +8,41 @@
 pub(super) struct Grain(u8);
 
 impl Grain {
+    /// The narrowest: RTTs are measured to it.
+    pub(super) const ONE: Grain = Grain(0);
+    /// How many there are that an RTT can be a multiple of.
+    pub(super) const COUNT: usize = 123;
+
+    /// The grain of a number below [`Grain::COUNT`].
+    pub(super) fn of_number(number: u64) -> Option<Grain> {
+        usize::try_from(number).ok().filter(|&number| number < Grain::COUNT).map(|number| Grain(number as u8))
+    }
+
+    /// Its number, counted from 0.
+    pub(super) fn number(self) -> usize {
+        self.0.into()
+    }
+
+    /// The widest grid on which all RTTs from `us` on are within 1 % of a place.
+    pub(super) fn widest(us: u64) -> Option<Grain> {
+        Grain::at_most(us / 50)
+    }
+
+    /// The least RTT that has this as its widest.
+    pub(super) fn least_rtt(self) -> u64 {
+        self.us() * 50
+    }
+
+    /// The next wider one.
+    pub(super) fn wider(self) -> Grain {
+        Grain(self.0 + 1)
+    }
+
+    /// Whether all of these RTTs lie on its grid.
+    pub(super) fn holds(self, rtts_us: &[u32]) -> bool {
+        rtts_us.iter().all(|&rtt| u64::from(rtt) % self.us() == 0)
+    }
+
     /// The widest that is not over `us`.
     pub(super) fn at_most(us: u64) -> Option<Grain> {
         match us {
@@ -29,7 +64,7 @@ impl Grain {
     }
 
     /// It and all that are narrower, the widest first.
-    pub(super) fn and_narrower(self) -> impl Iterator<Item = Grain> {
+    pub(super) fn and_narrower(self) -> impl Iterator<Item = Grain> + Clone {
         (0..=self.0).rev().map(Grain)
     }
 }

@@ -16,6 +16,7 @@ mod readings;
 mod rounds;
 mod rtts;
 mod seal;
+mod stretch;
 mod thin;
 mod traces;
 

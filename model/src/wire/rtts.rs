@@ -1,55 +1,65 @@
 //! The column of RTTs, target by target.
 //!
-//! An RTT is a floor that distance sets, and what queues add: skewed, with a long tail. For each run of a target's
-//! rounds the encoder tells the floor and a step; an RTT then is so many steps above the floor, as a histogram that all
-//! targets share expects it, and anywhere within the step, which is noise.
+//! An RTT is a floor that distance sets, and what queues add: skewed, with a long tail. Of each target it is followed
+//! where the middle of its RTTs lies and how far they spread; an RTT is expected around there by a histogram that all targets
+//! share. Where it is unknown or wrong by far it is told.
 //!
 //! In which order a round's probes were answered is not told, and costs nothing: coded is how many of them lie in each
-//! step, not which.
+//! stretch, not which. RTTs that were rounded to a grid are found to be, and told as places on it.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
 
 use super::{
     MeasuredRound, WireError,
     coder::{Coder, Histogram, MOST_SHARED, Number},
+    grain::Grain,
+    stretch::{FINE, Place, Stretches},
 };
 
-/// Floor and step are told anew after so many rounds of a target.
-const RUN: usize = 32;
-/// So many steps have a symbol of their own; the last symbol says that a number follows.
-const STEPS: u64 = 20;
-/// The steps' histogram begins as a smooth skewed bump with a tail: RTTs above their least, in a third of their spread.
-const SHAPE: [u16; STEPS as usize + 1] =
-    [230, 270, 240, 205, 172, 143, 118, 97, 80, 65, 53, 43, 35, 28, 23, 19, 16, 13, 11, 9, 40];
-/// Steps are 1, 2, 3, 4, 6, 8, 12, … µs: powers of two, and one and a half of them.
-const STEP_SIZES: usize = 63;
-/// From 6 µs to 64 ms.
-const USUAL_STEPS: Range<usize> = 4..32;
+/// Where a target lies is told by so many of its rounds at most.
+const TOLD_BY: usize = 32;
+/// It is told anew when it was wrong by so many spreads.
+const FAR_OFF: u64 = 8;
 
 /// What is known of RTTs.
 pub(super) struct Distances {
-    /// The floor and the step's number of each target's last run.
-    known: BTreeMap<u16, (u64, usize)>,
-    step: Histogram,
-    step_change: Number,
-    floor: Number,
-    floor_change: Number,
-    steps: Histogram,
-    far: Number,
+    known: BTreeMap<u16, Known>,
+    /// The grain of the target before.
+    grain: Grain,
+    columns: Columns,
+}
+
+/// What is known of a target's RTTs: where they lie, and the widest grid that rounds of its last run were on.
+#[derive(Clone, Copy)]
+struct Known {
+    place: Place,
+    grain: Grain,
+}
+
+struct Columns {
+    anew: Number,
+    spread: Histogram,
+    middle: Number,
+    grain: Number,
+    narrower: Number,
+    stretches: Stretches,
 }
 
 impl Distances {
     pub(super) fn new() -> Self {
+        // From 6 µs to 64 ms is usual.
+        let usual = |number| if (5..60).contains(&number) { 8 } else { 1 };
         Distances {
             known: BTreeMap::new(),
-            step: Histogram::new(
-                (0..STEP_SIZES).map(|number| if USUAL_STEPS.contains(&number) { 8 } else { 1 }).collect(),
-            ),
-            step_change: Number::small(),
-            floor: Number::any(),
-            floor_change: Number::small(),
-            steps: Histogram::new(SHAPE.to_vec()),
-            far: Number::any(),
+            grain: Grain::ONE,
+            columns: Columns {
+                anew: Number::rare(),
+                spread: Histogram::new((0..Grain::COUNT).map(usual).collect()),
+                middle: Number::any(),
+                grain: Number::small(),
+                narrower: Number::falling(),
+                stretches: Stretches::new(),
+            },
         }
     }
 
@@ -59,135 +69,110 @@ impl Distances {
         coder: &mut impl Coder,
         rounds: &mut [MeasuredRound],
     ) -> Result<(), WireError> {
-        let mut order: Vec<(u16, usize)> = rounds.iter().map(|round| round.target).zip(0..).collect();
+        rounds.iter_mut().for_each(|round| round.rtts_us.sort_unstable());
+        let answered = rounds.iter().zip(0..).filter(|(round, _)| !round.rtts_us.is_empty());
+        let mut order: Vec<(u16, usize)> = answered.map(|(round, at)| (round.target, at)).collect();
         order.sort_unstable();
-        for of_target in order.chunk_by(|a, b| a.0 == b.0) {
-            for run in of_target.chunks(RUN) {
-                self.run(coder, rounds, run)?;
-            }
+        for run in order.chunk_by(|a, b| a.0 == b.0) {
+            self.run(coder, rounds, run)?;
         }
         Ok(())
     }
 
+    /// Codes the RTTs of one target.
     fn run(
         &mut self,
         coder: &mut impl Coder,
         rounds: &mut [MeasuredRound],
         run: &[(u16, usize)],
     ) -> Result<(), WireError> {
-        let all = || run.iter().flat_map(|&(_, index)| &rounds[index].rtts_us).copied();
-        let (Some(least), Some(&(target, _))) = (all().min(), run.first()) else { return Ok(()) };
-        let number = step_number(all(), least);
-        let known = self.known.get(&target).copied();
-        let number = match known {
-            None => coder.symbol(&mut self.step, number)?,
-            Some((_, before)) => {
-                let number = coder.near(&mut self.step_change, before as u64, number as u64)?;
-                let number = usize::try_from(number).ok().filter(|&number| number < STEP_SIZES);
-                number.ok_or(WireError::Malformed("the step of RTTs"))?
+        let target = run[0].0;
+        let told_by = &run[..run.len().min(TOLD_BY)];
+        let seen = Place::of(told_by.iter().flat_map(|&(_, at)| rounds[at].rtts_us.iter().copied()));
+        let columns = &mut self.columns;
+        let (mut place, expected) = match self.known.get(&target) {
+            Some(known) => (columns.known_place(coder, known.place, seen)?, known.grain),
+            None => {
+                let place = columns.place(coder, seen)?;
+                let widest = Grain::widest(place.middle / FINE);
+                (place, if self.grain == Grain::ONE { Grain::ONE } else { widest.unwrap_or(Grain::ONE) })
             }
         };
-        let step = step_size(number);
-        let floor = u64::from(least) / step;
-        let floor = match known {
-            None => coder.number(&mut self.floor, floor)?,
-            Some((before, _)) => coder.near(&mut self.floor_change, before / step, floor)?,
-        };
-        let floor = floor.saturating_mul(step);
-        self.known.insert(target, (floor, number));
-        for &(_, index) in run {
-            let rtts = &mut rounds[index].rtts_us;
-            rtts.sort_unstable();
+        let widest = widest_of(run.iter().map(|&(_, at)| rounds[at].rtts_us.as_slice()));
+        let widest = columns.grain(coder, expected, widest)?;
+        for &(_, at) in run {
+            let rtts = &mut rounds[at].rtts_us;
+            let grain = columns.narrower(coder, widest, rtts)?;
             for some in rtts.chunks_mut(MOST_SHARED) {
-                self.ascending(coder, (floor, step), some)?;
+                columns.stretches.code(coder, place, grain, some)?;
             }
             rtts.sort_unstable();
+            place.follow(rtts);
         }
+        self.grain = widest;
+        self.known.insert(target, Known { place, grain: widest });
         Ok(())
     }
+}
 
-    /// Codes ascending RTTs of one round: how many of those that are left lie in each step, and where in it.
-    fn ascending(
+impl Columns {
+    /// Codes whether a target still lies where it is known to, and where else.
+    fn known_place(
         &mut self,
         coder: &mut impl Coder,
-        (floor, step): (u64, u64),
-        rtts: &mut [u32],
-    ) -> Result<(), WireError> {
-        let mut left = rtts;
-        let mut shares = [0; STEPS as usize];
-        let mut whole = self.steps.total();
-        let mut start = floor;
-        for (steps, share) in shares.iter_mut().enumerate() {
-            if left.is_empty() {
-                break;
-            }
-            let next = start.saturating_add(step);
-            let part = self.steps.count(steps);
-            *share = coder.share(left.len(), part, whole, below(left, next))?;
-            let (here, beyond) = left.split_at_mut(*share);
-            spread(coder, start, step, here)?;
-            (left, start) = (beyond, next);
-            whole -= part;
+        known: Place,
+        seen: Place,
+    ) -> Result<Place, WireError> {
+        let moved = seen.middle.abs_diff(known.middle) / FAR_OFF > known.spread.max(seen.spread);
+        let moved = coder.number(&mut self.anew, u64::from(moved))? != 0;
+        if moved { self.place(coder, seen) } else { Ok(known) }
+    }
+
+    /// Codes where a target lies: the spread as a grain, the middle in such grains.
+    fn place(&mut self, coder: &mut impl Coder, seen: Place) -> Result<Place, WireError> {
+        let spread = Grain::at_most(seen.spread / FINE).unwrap_or(Grain::ONE);
+        let number = coder.symbol(&mut self.spread, spread.number())?;
+        let spread = Grain::of_number(number as u64).ok_or(WireError::Malformed("the spread of RTTs"))?;
+        let middle = coder.number(&mut self.middle, seen.middle / FINE / spread.us())?;
+        let middle = middle.checked_mul(spread.us()).filter(|&middle| middle <= u64::from(u32::MAX));
+        let middle = middle.ok_or(WireError::Malformed("the middle of RTTs"))? + spread.us() / 2;
+        Ok(Place { middle: middle * FINE, spread: spread.us() * FINE })
+    }
+
+    /// Codes the widest grid that a target's rounds are on.
+    fn grain(&mut self, coder: &mut impl Coder, expected: Grain, widest: Grain) -> Result<Grain, WireError> {
+        let number = coder.near(&mut self.grain, expected.number() as u64, widest.number() as u64)?;
+        Grain::of_number(number).ok_or(WireError::Malformed("the grain of RTTs"))
+    }
+
+    /// Codes by how much the grid of one round is narrower than that.
+    fn narrower(
+        &mut self,
+        coder: &mut impl Coder,
+        widest: Grain,
+        rtts_us: &[u32],
+    ) -> Result<Grain, WireError> {
+        if widest == Grain::ONE {
+            return Ok(Grain::ONE);
         }
-        for far in &mut *left {
-            let steps = coder.number(&mut self.far, u64::from(*far).saturating_sub(start) / step)?;
-            spread(coder, start.saturating_add(steps.saturating_mul(step)), step, std::slice::from_mut(far))?;
-        }
-        let seen = shares.into_iter().chain([left.len()]).enumerate();
-        seen.for_each(|(steps, share)| (0..share).for_each(|_| self.steps.saw(steps)));
-        Ok(())
+        let grain = widest.and_narrower().find(|grain| grain.holds(rtts_us)).unwrap_or(Grain::ONE);
+        let narrower = coder.number(&mut self.narrower, (widest.number() - grain.number()) as u64)?;
+        let number = (widest.number() as u64).checked_sub(narrower);
+        number.and_then(Grain::of_number).ok_or(WireError::Malformed("the grain of a round"))
     }
 }
 
-/// How many of ascending RTTs are below `end`.
-fn below(rtts: &[u32], end: u64) -> usize {
-    rtts.partition_point(|&rtt| u64::from(rtt) < end)
-}
-
-/// Codes ascending RTTs that lie anywhere in `width` from `start`: how many in either half, until each is alone.
-fn spread(coder: &mut impl Coder, start: u64, width: u64, rtts: &mut [u32]) -> Result<(), WireError> {
-    if rtts.len() > 1 && width > 1 {
-        let half = width / 2;
-        let middle = start.saturating_add(half);
-        let halves = if width == 3 { 3 } else { 2 };
-        let share = coder.share(rtts.len(), 1, halves, below(rtts, middle))?;
-        let (lower, upper) = rtts.split_at_mut(share);
-        spread(coder, start, half, lower)?;
-        return spread(coder, middle, width - half, upper);
-    }
-    for rtt in rtts {
-        let coded = start.saturating_add(rest(coder, width, u64::from(*rtt).saturating_sub(start))?);
-        *rtt = u32::try_from(coded).map_err(|_| WireError::Malformed("an RTT"))?;
-    }
-    Ok(())
-}
-
-/// Codes a number below `width`, one as likely as the other; where that is over 2^16, it is 2 or 3 times a power of two.
-fn rest(coder: &mut impl Coder, width: u64, rest: u64) -> Result<u64, WireError> {
-    if width <= 1 << 16 {
-        return Ok(u64::from(coder.even(width as u32, rest as u32)?));
-    }
-    let low = width.ilog2() - 1;
-    let high = coder.even((width >> low) as u32, (rest >> low) as u32)?;
-    Ok(u64::from(high) << low | coder.raw(low, rest)?)
-}
-
-/// The sizes of steps: 1, 2, 3, 4, 6, 8, 12, …
-fn step_size(number: usize) -> u64 {
-    match number {
-        0 => 1,
-        _ => (2 + (number as u64 + 1) % 2) << ((number - 1) / 2),
-    }
-}
-
-/// The step that fits: about a third of how far the RTTs lie above the least of them, outliers left out.
-fn step_number(rtts: impl Iterator<Item = u32>, least: u32) -> usize {
-    let mut above: Vec<u32> = rtts.map(|rtt| rtt - least).collect();
-    above.sort_unstable();
-    above.truncate((above.len() * 9 / 10).max(1));
-    let sum: u64 = above.iter().map(|&rtt| u64::from(rtt)).sum();
-    let third = sum / above.len() as u64 / 3;
-    (0..STEP_SIZES).rev().find(|&number| step_size(number) <= third).unwrap_or(0)
+/// The widest grid that any of a target's rounds is on, if telling all grids is worth it; else 1 µs.
+fn widest_of<'a>(rounds: impl Iterator<Item = &'a [u32]> + Clone) -> Grain {
+    let of_round = |rtts: &[u32]| {
+        let widest = Grain::widest(u64::from(rtts.iter().copied().min()?))?;
+        widest.and_narrower().find(|grain| grain.holds(rtts))
+    };
+    let of_round = |rtts: &[u32]| of_round(rtts).unwrap_or(Grain::ONE);
+    // Four grains are a bit for each RTT. A grain takes about four bits to tell, and the widest of all a byte.
+    let worth: usize = rounds.clone().map(|rtts| rtts.len() * of_round(rtts).number() / 4).sum();
+    let cost = rounds.clone().count() * 4 + 8;
+    if worth > cost { rounds.map(of_round).max().unwrap_or(Grain::ONE) } else { Grain::ONE }
 }
 
 #[cfg(test)]
@@ -206,12 +191,5 @@ mod tests {
                 prop_assert!(rounds.iter().all(|round| round.rtts_us.is_sorted()));
             }
         }
-    }
-
-    #[test]
-    fn steps_are_powers_of_two_and_one_and_a_half_of_them() {
-        let sizes: Vec<u64> = (0..8).map(step_size).collect();
-        assert_eq!(sizes, [1, 2, 3, 4, 6, 8, 12, 16]);
-        assert!(step_size(STEP_SIZES - 1) <= u64::from(u32::MAX));
     }
 }
