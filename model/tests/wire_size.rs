@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 
 use kentongan_model::{
+    gauge::GaugeKind::{self, Clients, Load, RxDbm},
     plan::PlanRevision,
     time::{BootId, Stamp},
-    wire::{Batch, Delivery, DeviceReading, InterfaceReading, MeasuredRound},
+    wire::{
+        Batch, Delivery, DeviceReading, Gauge, GaugeReading, Hop, InterfaceReading, Label, MeasuredRound, Trace,
+    },
 };
 use serde_json::Value;
 
@@ -75,19 +78,42 @@ fn ascending(mut batch: Batch) -> Batch {
     batch
 }
 
-#[test]
-fn a_sample_costs_less_than_two_bytes() {
-    let (mut samples, mut bytes) = (0, 0);
-    for (held, batch) in village() {
+/// Bytes a sample of deliveries that stand alone and of such that lean on the one before, each opened again.
+fn costs(batches: impl Iterator<Item = (usize, Batch)>) -> [f64; 2] {
+    let mut cost = [(0, 0); 2];
+    let mut base: Option<Batch> = None;
+    for (samples, batch) in batches {
         let sent = Stamp { mono_ms: batch.sealed.mono_ms + 12, ..batch.sealed };
-        let delivery = Delivery::wrap(&sent, &batch.seal().unwrap());
-        samples += held;
-        bytes += delivery.len();
-        assert_eq!(Delivery::decode(&delivery), Ok(Delivery { sent, batch: ascending(batch) }));
+        let kept = Delivery { sent, batch: ascending(batch.clone()) };
+        let alone = Delivery::wrap(&sent, &batch.seal().unwrap());
+        assert_eq!(Delivery::decode(&alone).as_ref(), Ok(&kept));
+        cost[0] = (cost[0].0 + alone.len(), cost[0].1 + samples);
+        if let Some(base) = base {
+            let leaning = Delivery::wrap_on(&sent, &batch, &base).unwrap();
+            assert_eq!(Delivery::decode_with(&leaning, |_| Some(base)), Ok(kept));
+            cost[1] = (cost[1].0 + leaning.len(), cost[1].1 + samples);
+        }
+        base = Some(batch);
     }
-    assert_eq!(samples, 6 * (60 * 5 + 8 * 6));
-    let each = bytes as f64 / samples as f64;
-    assert!(each <= 1.76, "{each:.3} bytes a sample");
+    cost.map(|(bytes, samples)| bytes as f64 / samples as f64)
+}
+
+#[test]
+fn a_sample_costs_no_more_than_it_did() {
+    assert_eq!(village().iter().map(|(samples, _)| samples).sum::<usize>(), 6 * (60 * 5 + 8 * 6));
+    let full = costs(village().into_iter());
+    let thin = costs(village().into_iter().map(|(samples, mut batch)| {
+        batch.thin();
+        (samples, batch)
+    }));
+    for (cost, limit, of) in [
+        (full[0], 1.78, "full, alone"),
+        (full[1], 1.46, "full, leaning"),
+        (thin[0], 0.92, "thin, alone"),
+        (thin[1], 0.60, "thin, leaning"),
+    ] {
+        assert!(cost <= limit, "{cost:.3} bytes a sample, {of}");
+    }
 }
 
 /// A batch with something in each column.
@@ -133,23 +159,89 @@ fn little_of_everything() -> Batch {
             reading(432_011_530, Some(8_641_001), vec![interface(0, 9_000_000), interface(1, 77)]),
             reading(432_021_533, None, vec![]),
         ],
+        gauges: vec![
+            GaugeReading { device: None, mono_ms: 432_004_000, gauges: vec![gauge(0, 412, Load, "")] },
+            GaugeReading {
+                device: Some(3),
+                mono_ms: 432_004_009,
+                gauges: vec![gauge(0, -21_340, RxDbm, "sfp-sfpplus1"), gauge(4, 7_000, Clients, "Desa Wisata")],
+            },
+        ],
+        traces: vec![Trace {
+            target: 7,
+            mono_ms: 432_000_300,
+            reached: false,
+            hops: vec![hop("10.33.0.1", 811), Hop { address: None, rtt_us: 0 }, hop("fd00:33::1", 70_000)],
+        }],
         ..batch(2880, 30_000)
     }
+}
+
+fn gauge(number: u16, value: i64, kind: GaugeKind, place: &str) -> Gauge {
+    Gauge { number, label: Some(Label { kind, place: place.into() }), value }
+}
+
+fn hop(address: &str, rtt_us: u32) -> Hop {
+    Hop { address: address.parse().ok(), rtt_us }
+}
+
+/// The next batch: half a minute later nearly the same, and RTTs rounded.
+fn next_of_everything() -> Batch {
+    let mut next = little_of_everything();
+    (next.sequence, next.dropped_rounds) = (2881, 0);
+    (next.sealed.mono_ms, next.sealed.wall) =
+        (next.sealed.mono_ms + 30_003, next.sealed.wall + std::time::Duration::from_millis(30_002));
+    let times = next.rounds.iter_mut().map(|round| &mut round.mono_ms);
+    let times = times.chain(next.readings.iter_mut().map(|reading| &mut reading.mono_ms));
+    times.chain(next.gauges.iter_mut().map(|look| &mut look.mono_ms)).for_each(|at| *at += 30_001);
+    next.rounds[2].rtts_us = vec![99_123, 104_871, 96_010];
+    for interface in next.readings.iter_mut().flat_map(|reading| &mut reading.interfaces) {
+        (interface.name, interface.alias) = (None, None);
+        for (counter, growth) in interface.counters.iter_mut().zip([71_234_567, 3_456_789, 91_234, 5_678, 0, 2]) {
+            *counter = counter.map(|before| before + growth);
+        }
+    }
+    for gauge in next.gauges.iter_mut().flat_map(|look| &mut look.gauges) {
+        (gauge.label, gauge.value) = (None, gauge.value - 1_000);
+    }
+    next.traces.clear();
+    next.thin();
+    next
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
 fn the_bytes_of_a_batch_are_those_of_format_2() {
     let sealed = little_of_everything().seal().unwrap();
-    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, GOLDEN);
+    assert_eq!(hex(&sealed), GOLDEN);
     assert_eq!(Batch::open(&sealed), Ok(ascending(little_of_everything())));
+}
+
+#[test]
+fn the_bytes_of_a_batch_that_leans_are_those_of_format_2() {
+    let base = little_of_everything();
+    let leaning = next_of_everything().seal_on(&base).unwrap();
+    assert_eq!(hex(&leaning), LEANING);
+    assert_eq!(Batch::open_on(&leaning, &base), Ok(ascending(next_of_everything())));
 }
 
 /// Never to be changed: agents in the field seal such, and journals hold such.
 const GOLDEN: &str = concat!(
     "2031094eb4e8a889f6973500b048869b88331958a9bd430ed3054ee8ef7fea5c13bba5615d09519e06969a4af659f932",
-    "4caa8106dfef37c288d9bd75faf46a69a504aadfce0720eafaba75340365a42ea6087411bcf9d95e1267e54f34c38ff2",
-    "1d7e294cae89f1f36f74a3bfaaec629fe51866c68b93a8ab4b90bbf1ef9990bfa7c23132072028168a4e28cdd36eee8c",
-    "e267726066f7743dc3b85bb9af64237577ffaf98036020538a50961c6eb701535f978dd836c12d8363ae0253d86adf2e",
-    "2e7ffffffffffffffffca7ffffffffffd750855dae",
+    "4caa8106dfef37c288db04fda3a2ad8c73486d176368bb81f0207e056517eb0f446f05896a4c6f0f65c93b70a52af69c",
+    "d101269cdeebc2f4829adbc03c4238c078c731fdf0d887831111268c4906a97d08a7c7e87cc2ef14303de535a31b6fd9",
+    "f6037bf6b0f595e16ed18fcc0cadf64ae04539195fbdaed74fef7617a89b0f52a2ed9ebad8a8356cd0c424e646b11193",
+    "5e41fffffffffffffffffae7ffffffffffc222f5ff1abf3188aa01495b009c681d875b0eb98a63818a0f42c77515dcd6",
+    "1663e7d814d6dbb959f14fdb49e4c5d65fafefe645b38f07c2560d98550000000000000000000d9b6b2f63cd397f39ca",
+    "ee",
+);
+
+/// Never to be changed: agents in the field send such.
+const LEANING: &str = concat!(
+    "b69bd291d5577e7a5289cad59493a7d0994950f094c0a7d8850a7787d775f7b1668bad7b4d7f2d3ed4fcceab3cfe5107",
+    "1fdf86441afaf774b28b1a24c95df5b860a7a9e235b58f3b2e7290565b8fa198bd10147454ec789a65b140f5a9a2baf3",
+    "bd821ce677bf34977391006a38279907b81246444d",
 );

@@ -3,6 +3,8 @@
 //! Every column is written once, for both directions: a [`Coder`] is handed each value and hands back what it is. The
 //! encoder hands back what it was given; the decoder ignores that and hands back what it reads.
 
+use std::ops::Range;
+
 use super::{
     WireError,
     bytes::{unzigzag, zigzag},
@@ -113,14 +115,20 @@ impl Number {
         Number::new(&[2000, 12, 12, 8, 8, 4, 4, 4])
     }
 
-    /// The more the less likely, slowly.
-    pub(super) fn falling() -> Self {
-        Number::new(&[48, 32, 32, 32, 24, 24, 16, 16])
+    /// 0, or of so many bits.
+    pub(super) fn long(bits: Range<usize>) -> Self {
+        let mut number = Number::new(&[24]);
+        for bits in bits {
+            number.0.counts[OWN as usize + bits - OWN_BITS as usize] += 8;
+            number.0.total += 8;
+        }
+        number
     }
 
-    fn new(own: &[u16]) -> Self {
+    /// Begins with these counts of the first numbers, and 1 of all others.
+    pub(super) fn new(first: &[u16]) -> Self {
         let mut counts = vec![1; SYMBOLS];
-        counts[..own.len()].copy_from_slice(own);
+        counts[..first.len()].copy_from_slice(first);
         Number(Histogram::new(counts))
     }
 }

@@ -1,7 +1,8 @@
 //! The columns of counters, each of the eight in its turn.
 //!
-//! The first reading of a counter is told in full, a later one as how its growth differs from the growth before. Packets
-//! are expected from the octets of the same interface, at so many octets a packet as the interface before them had.
+//! The first reading of a counter is told in full, a later one by how much it has grown. Octets are expected to grow as they
+//! did before; packets by the octets of the same interface, at so many octets a packet as it had before. What is expected of
+//! traffic is never quite right, but mostly by a like part of it.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -10,15 +11,24 @@ use super::{
     coder::{Coder, Number},
 };
 
-/// The columns of packets, and how far before them those of their octets are.
+/// The columns of packets; before them are those of their octets.
 const PACKETS: Range<usize> = 2..4;
-const OCTETS_BEFORE: usize = 2;
 /// Octets a packet until it is known better: the middle of what links between 64 and 1500 carry.
 const OCTETS_A_PACKET: u64 = 768;
+/// Traffic is compared with what was expected in steps of about a 48th of that: so many bits of it count.
+const BITS_THAT_COUNT: u32 = 6;
+/// A ratio of 1.
+const EQUAL: u64 = 1 << 10;
+
+/// Memory for what is known of an interface's counters, and for how its octets have changed.
+pub(super) const AN_INTERFACE: usize =
+    COUNTERS.len() * size_of::<((u16, u16), Reading)>() + PACKETS.start * size_of::<Option<Change>>();
 
 /// What is known of counters.
 pub(super) struct Meters {
     size: PacketSize,
+    /// How many packets there were, in the mean of late, for each that was expected by all that a link has ever carried.
+    drift: u64,
     pairs: [Pair; 4],
     /// Of each column, the last reading of each interface: by device and link.
     known: [BTreeMap<(u16, u16), Reading>; COUNTERS.len()],
@@ -28,7 +38,8 @@ impl Meters {
     pub(super) fn new() -> Self {
         Meters {
             size: PacketSize { octets: OCTETS_A_PACKET, packets: 1 },
-            pairs: [Pair::large(), Pair::large(), Pair::mostly_zero(), Pair::mostly_zero()],
+            drift: EQUAL,
+            pairs: [Pair::traffic(), Pair::traffic(), Pair::mostly_zero(), Pair::mostly_zero()],
             known: Default::default(),
         }
     }
@@ -39,43 +50,93 @@ impl Meters {
         coder: &mut impl Coder,
         readings: &mut [DeviceReading],
     ) -> Result<(), WireError> {
-        let mut coded: [Vec<Option<Reading>>; COUNTERS.len()] = Default::default();
+        let mut octets: [Vec<Option<Change>>; PACKETS.start] = Default::default();
         for column in 0..COUNTERS.len() {
-            let pair = &mut self.pairs[column / 2];
-            let known = &mut self.known[column];
             let interfaces = readings.iter_mut().flat_map(|DeviceReading { device, interfaces, .. }| {
                 interfaces.iter_mut().map(|interface| (*device, interface))
             });
             for (place, (device, interface)) in interfaces.enumerate() {
-                let Some(counter) = &mut interface.counters[column] else {
-                    coded[column].push(None);
-                    continue;
-                };
                 let link = (device, interface.link);
-                let octets =
-                    PACKETS.contains(&column).then(|| coded[column - OCTETS_BEFORE][place]).flatten();
-                let expected = octets.map(|octets| self.size.packets_of(octets));
-                let reading = pair.code(coder, known.get(&link), expected, *counter)?;
-                if let Some(octets) = octets.filter(|octets| octets.value > 0 && reading.value > 0) {
-                    self.size = PacketSize { octets: octets.value, packets: reading.value };
+                let of_octets =
+                    PACKETS.contains(&column).then(|| octets[column - PACKETS.start][place]).flatten();
+                let change = match &mut interface.counters[column] {
+                    None => None,
+                    Some(counter) => {
+                        let change = self.counter(coder, column, link, of_octets, *counter)?;
+                        *counter = change.now.value;
+                        Some(change)
+                    }
+                };
+                if let Some(octets) = octets.get_mut(column) {
+                    octets.push(change);
                 }
-                *counter = reading.value;
-                coded[column].push(Some(reading));
-                known.insert(link, reading);
             }
         }
         Ok(())
     }
+
+    /// Codes one counter; of packets, after what the octets of its interface did.
+    fn counter(
+        &mut self,
+        coder: &mut impl Coder,
+        column: usize,
+        link: (u16, u16),
+        octets: Option<Change>,
+        value: u64,
+    ) -> Result<Change, WireError> {
+        let pair = &mut self.pairs[column / 2];
+        let before = self.known[column].get(&link).copied();
+        let now = match (before, octets) {
+            (None, None) => Reading { value: coder.number(&mut pair.first, value)?, growth: None },
+            (None, Some(octets)) => {
+                let expected = self.size.packets_of(octets.now.value);
+                let value = coder.near(&mut pair.first, expected, value)?;
+                if let Some(size) = PacketSize::of(octets.now.value, value) {
+                    self.size = size;
+                }
+                Reading { value, growth: None }
+            }
+            (
+                Some(before),
+                Some(Change { before: Some(octets_before), now: Reading { growth: Some(grown), .. } }),
+            ) => {
+                let ever = PacketSize::of(octets_before.value, before.value).unwrap_or(self.size);
+                let by_ever = ever.packets_of(grown);
+                let late = octets_before.growth.zip(before.growth);
+                let late = late.and_then(|(octets, packets)| PacketSize::of(octets, packets));
+                let expected = match late {
+                    Some(late) => late.packets_of(grown),
+                    None => times(by_ever, self.drift, EQUAL),
+                };
+                let now = pair.grow(coder, before, Some(expected), value)?;
+                if let (1.., Some(growth @ 1..)) = (by_ever, now.growth) {
+                    let ratio = times(growth, EQUAL, by_ever).min(4 * EQUAL);
+                    self.drift = self.drift - self.drift / 4 + ratio / 4;
+                }
+                now
+            }
+            (Some(before), _) => pair.grow(coder, before, before.growth, value)?,
+        };
+        self.known[column].insert(link, now);
+        Ok(Change { before, now })
+    }
 }
 
-/// A reading of a counter, and how much it had grown since the one before in the batch.
+/// A reading of a counter, and how much it had grown since the one before, if there was one.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     value: u64,
-    growth: u64,
+    growth: Option<u64>,
 }
 
-/// Octets and the packets that they were.
+/// A reading of a counter and the one before.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    before: Option<Reading>,
+    now: Reading,
+}
+
+/// Octets and the packets that they were, neither of them 0.
 #[derive(Debug, Clone, Copy)]
 struct PacketSize {
     octets: u64,
@@ -83,47 +144,66 @@ struct PacketSize {
 }
 
 impl PacketSize {
-    fn packets_of(self, octets: Reading) -> Reading {
-        let packets = |octets: u64| {
-            let packets = u128::from(octets) * u128::from(self.packets) / u128::from(self.octets);
-            u64::try_from(packets).unwrap_or(u64::MAX)
-        };
-        Reading { value: packets(octets.value), growth: packets(octets.growth) }
+    fn of(octets: u64, packets: u64) -> Option<Self> {
+        (octets > 0 && packets > 0).then_some(PacketSize { octets, packets })
     }
+
+    fn packets_of(self, octets: u64) -> u64 {
+        times(octets, self.packets, self.octets)
+    }
+}
+
+/// `value` × `part` / `whole`, rounded down; no more than fits.
+fn times(value: u64, part: u64, whole: u64) -> u64 {
+    u64::try_from(u128::from(value) * u128::from(part) / u128::from(whole)).unwrap_or(u64::MAX)
 }
 
 /// What the columns of the two directions share.
 struct Pair {
     first: Number,
-    later: Number,
+    /// How much a counter has grown that nothing is expected of.
+    growth: Number,
+    /// By how much that is off what was expected; the bits that count.
+    off: Number,
+    bits_that_count: u32,
 }
 
 impl Pair {
-    fn large() -> Self {
-        Pair { first: Number::any(), later: Number::any() }
+    fn traffic() -> Self {
+        Pair {
+            first: Number::long(24..48),
+            growth: Number::long(8..32),
+            off: Number::new(&[16, 16, 16, 16, 14, 14, 12, 12, 64, 24, 6, 2]),
+            bits_that_count: BITS_THAT_COUNT,
+        }
     }
 
     fn mostly_zero() -> Self {
-        Pair { first: Number::rare(), later: Number::rare() }
+        Pair {
+            first: Number::rare(),
+            growth: Number::rare(),
+            off: Number::rare(),
+            bits_that_count: u64::BITS,
+        }
     }
 
-    /// Codes a counter after what is known of it, and what is expected by its octets.
-    fn code(
+    /// Codes a later reading of a counter.
+    fn grow(
         &mut self,
         coder: &mut impl Coder,
-        last: Option<&Reading>,
-        expected: Option<Reading>,
+        before: Reading,
+        expected: Option<u64>,
         value: u64,
     ) -> Result<Reading, WireError> {
-        let Some(last) = last else {
-            let value = match expected {
-                Some(expected) => coder.near(&mut self.first, expected.value, value)?,
-                None => coder.number(&mut self.first, value)?,
-            };
-            return Ok(Reading { value, growth: 0 });
+        let growth = value.wrapping_sub(before.value);
+        let growth = match expected {
+            None => coder.number(&mut self.growth, growth)?,
+            Some(expected) => {
+                let below = (u64::BITS - expected.leading_zeros()).saturating_sub(self.bits_that_count);
+                let high = coder.near(&mut self.off, expected >> below, growth >> below)?;
+                high << below | coder.raw(below, growth)?
+            }
         };
-        let growth = expected.map_or(last.growth, |expected| expected.growth);
-        let value = coder.near(&mut self.later, last.value.wrapping_add(growth), value)?;
-        Ok(Reading { value, growth: value.wrapping_sub(last.value) })
+        Ok(Reading { value: before.value.wrapping_add(growth), growth: Some(growth) })
     }
 }

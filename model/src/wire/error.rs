@@ -4,7 +4,10 @@
 //! its limit here; a batch beyond a limit is refused as a whole, by [`Batch::seal`](super::Batch::seal) as by
 //! [`Batch::open`](super::Batch::open), so that what was sealed can be opened.
 
-use super::{DeviceReading, Gauge, GaugeReading, Hop, InterfaceReading, MeasuredRound, Trace};
+use super::{
+    DeviceReading, Gauge, GaugeReading, Hop, InterfaceReading, MeasuredRound, Trace, counters, gauges,
+    readings, rounds, rtts,
+};
 use crate::id::IdError;
 
 /// The longest sealed batch, in bytes.
@@ -25,20 +28,25 @@ pub const MAX_TRACES: usize = 1 << 8;
 pub const MAX_HOPS: usize = 64;
 /// The longest name or alias of an interface, or place of a gauge, in bytes.
 pub const MAX_TEXT: usize = 255;
-/// The most memory that opening takes, in bytes, whatever is opened. What repeats is coded in next to nothing, so that
-/// it is these limits which bound memory, not the length of what is opened.
-pub const MAX_OPENED: usize = 32 << 20;
+/// The most memory that opening takes, in bytes, whatever is opened, and beside it the base that it leans on. What
+/// repeats is coded in next to nothing, so that it is these limits which bound memory, not the length of what is opened.
+pub const MAX_OPENED: usize = 64 << 20;
 
-// What is kept, in vectors that may be half empty, and as much again for what is known of each meanwhile.
-const _: () = assert!(
-    MAX_OPENED
-        > 2 * 2 * (MAX_ROUNDS * size_of::<MeasuredRound>() + MAX_INTERFACES * size_of::<InterfaceReading>())
-            + 2 * MAX_READINGS * (size_of::<DeviceReading>() + size_of::<GaugeReading>())
-            + 2 * 2 * MAX_GAUGES * size_of::<Gauge>()
-            + 2 * MAX_TRACES * (size_of::<Trace>() + MAX_HOPS * size_of::<Hop>())
-            + MAX_RTTS * size_of::<u32>()
-            + MAX_SEALED
-);
+/// What is kept of a batch.
+const KEPT: usize = MAX_ROUNDS * size_of::<MeasuredRound>()
+    + MAX_RTTS * size_of::<u32>()
+    + MAX_READINGS * (size_of::<DeviceReading>() + size_of::<GaugeReading>())
+    + MAX_INTERFACES * size_of::<InterfaceReading>()
+    + MAX_GAUGES * size_of::<Gauge>()
+    + MAX_TRACES * (size_of::<Trace>() + MAX_HOPS * size_of::<Hop>());
+/// What is known meanwhile, of as many targets as there can be, and of the interfaces and gauges of it and its base.
+const KNOWN: usize = MAX_ROUNDS * (rounds::A_TARGET + rtts::A_TARGET)
+    + 2 * MAX_INTERFACES * (readings::AN_INTERFACE + counters::AN_INTERFACE)
+    + 2 * MAX_READINGS * (readings::A_DEVICE + gauges::A_DEVICE)
+    + 2 * MAX_GAUGES * gauges::A_GAUGE;
+
+// Vectors and trees may be half empty.
+const _: () = assert!(MAX_OPENED > 2 * (KEPT + KNOWN) + MAX_SEALED);
 
 /// Why bytes are no batch, or why a batch cannot be sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -13,6 +13,10 @@ use super::{
 /// What is before the first device and the first link, so that 0 follows.
 const BEFORE_FIRST: u16 = u16::MAX;
 
+/// Memory for what is known of a device, and of an interface.
+pub(super) const A_DEVICE: usize = size_of::<(u16, Device)>();
+pub(super) const AN_INTERFACE: usize = size_of::<((u16, u16), Interface)>();
+
 /// What is known after some readings.
 pub(super) struct Walk {
     /// When the batch before was sealed, if there is one, and how many readings it had.

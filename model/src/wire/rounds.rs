@@ -20,6 +20,9 @@ const SETTLED: i64 = 7;
 /// Phases are kept in sixteenths of a millisecond.
 const FINE: i64 = 16;
 
+/// Memory for what is known of a target.
+pub(super) const A_TARGET: usize = size_of::<(u16, Last)>();
+
 /// What is known after some rounds.
 pub(super) struct Tour {
     /// Rounds of the batch before, if there is one.

@@ -21,6 +21,15 @@ const TOLD_BY: usize = 32;
 /// It is told anew when it was wrong by so many spreads.
 const FAR_OFF: u64 = 8;
 
+/// By so many grains, and more, do RTTs spread widely, and very widely: then few of their rounds need narrower grids.
+const WIDE: [u64; 2] = [1, 2];
+/// How much narrower grids are mostly, if RTTs do not spread widely, do, or very.
+const NARROWER: [[u16; 8]; 3] =
+    [[180, 80, 60, 26, 14, 10, 10, 3], [260, 76, 32, 7, 5, 3, 5, 1], [320, 44, 18, 3, 2, 1, 8, 1]];
+
+/// Memory for what is known of a target, and for a round's place among those of a target.
+pub(super) const A_TARGET: usize = size_of::<(u16, Known)>() + size_of::<(u16, usize)>();
+
 /// What is known of RTTs.
 pub(super) struct Distances {
     known: BTreeMap<u16, Known>,
@@ -41,7 +50,8 @@ struct Columns {
     spread: Histogram,
     middle: Number,
     grain: Number,
-    narrower: Number,
+    /// By how many of the widest grains the RTTs spread.
+    narrower: [Number; 3],
     stretches: Stretches,
 }
 
@@ -55,9 +65,9 @@ impl Distances {
             columns: Columns {
                 anew: Number::rare(),
                 spread: Histogram::new((0..Grain::COUNT).map(usual).collect()),
-                middle: Number::any(),
+                middle: Number::long(4..11),
                 grain: Number::small(),
-                narrower: Number::falling(),
+                narrower: NARROWER.map(|counts| Number::new(&counts)),
                 stretches: Stretches::new(),
             },
         }
@@ -102,7 +112,7 @@ impl Distances {
         let widest = columns.grain(coder, expected, widest)?;
         for &(_, at) in run {
             let rtts = &mut rounds[at].rtts_us;
-            let grain = columns.narrower(coder, widest, rtts)?;
+            let grain = columns.narrower(coder, widest, place, rtts)?;
             for some in rtts.chunks_mut(MOST_SHARED) {
                 columns.stretches.code(coder, place, grain, some)?;
             }
@@ -117,12 +127,7 @@ impl Distances {
 
 impl Columns {
     /// Codes whether a target still lies where it is known to, and where else.
-    fn known_place(
-        &mut self,
-        coder: &mut impl Coder,
-        known: Place,
-        seen: Place,
-    ) -> Result<Place, WireError> {
+    fn known_place(&mut self, coder: &mut impl Coder, known: Place, seen: Place) -> Result<Place, WireError> {
         let moved = seen.middle.abs_diff(known.middle) / FAR_OFF > known.spread.max(seen.spread);
         let moved = coder.number(&mut self.anew, u64::from(moved))? != 0;
         if moved { self.place(coder, seen) } else { Ok(known) }
@@ -150,13 +155,16 @@ impl Columns {
         &mut self,
         coder: &mut impl Coder,
         widest: Grain,
+        place: Place,
         rtts_us: &[u32],
     ) -> Result<Grain, WireError> {
         if widest == Grain::ONE {
             return Ok(Grain::ONE);
         }
         let grain = widest.and_narrower().find(|grain| grain.holds(rtts_us)).unwrap_or(Grain::ONE);
-        let narrower = coder.number(&mut self.narrower, (widest.number() - grain.number()) as u64)?;
+        let wide = place.spread / FINE / widest.us();
+        let wide = WIDE.iter().filter(|&&from| wide >= from).count();
+        let narrower = coder.number(&mut self.narrower[wide], (widest.number() - grain.number()) as u64)?;
         let number = (widest.number() as u64).checked_sub(narrower);
         number.and_then(Grain::of_number).ok_or(WireError::Malformed("the grain of a round"))
     }

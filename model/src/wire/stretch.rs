@@ -58,7 +58,7 @@ impl Place {
         off.sort_unstable();
         off.truncate((off.len() * 9).div_ceil(10));
         let mean = off.iter().sum::<u64>() / off.len().max(1) as u64;
-        Place { middle, spread: (mean + mean / 4).max(LEAST_SPREAD) }
+        Place { middle, spread: (mean + mean / 2).max(LEAST_SPREAD) }
     }
 
     /// Moves with the ascending RTTs of a round: the middle by a quarter, the spread by an eighth of what it is off.
@@ -126,7 +126,12 @@ impl Stretches {
     }
 
     /// Codes ascending places of the grid: how many of those that are left lie in each stretch, and where in it.
-    fn places(&mut self, coder: &mut impl Coder, layout: &Layout, places: &mut [u32]) -> Result<(), WireError> {
+    fn places(
+        &mut self,
+        coder: &mut impl Coder,
+        layout: &Layout,
+        places: &mut [u32],
+    ) -> Result<(), WireError> {
         let (mut start, mut done) = (layout.first, layout.up_to(layout.first));
         let below = count_below(places, start);
         let below = coder.share(places.len(), done, layout.whole(), below)?;
