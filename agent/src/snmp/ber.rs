@@ -1,7 +1,11 @@
-//! The encoding of SNMP (the part of BER that RFC 3417 section 8 names): a reader that trusts no length, and a writer.
+//! The encoding of SNMP (the part of BER that RFC 3417 section 8 names): snmp2 reads, and a writer of our own writes.
 //!
-//! The rule it guards: what a device sends can at most be refused. Nothing here panics, and nothing is allocated for
-//! what an answer merely claims to hold.
+//! The rule it guards: what a device sends can at most be refused. snmp2's reader trusts no length and allocates nothing.
+//! Its sessions are not used: each holds two buffers of 64 kB, takes the next datagram for the answer whatever it is, hashes
+//! two megabytes to begin v3, and subtracts clocks that a device may choose so that the difference overflows. Its writer
+//! is not to be had without them.
+
+use snmp2::AsnReader;
 
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const OCTET_STRING: u8 = 0x04;
@@ -13,73 +17,21 @@ pub(super) const SEQUENCE: u8 = 0x30;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NoBer;
 
-/// What is still to be read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
-
-impl<'a> Reader<'a> {
-    /// The next element: its tag and its content.
-    pub(super) fn element(&mut self) -> Result<(u8, &'a [u8]), NoBer> {
-        let [tag, first, rest @ ..] = self.0 else { return Err(NoBer) };
-        let (length, rest) = match first {
-            0..=0x7f => (usize::from(*first), rest),
-            0x81..=0x84 => {
-                let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f)).ok_or(NoBer)?;
-                let length = bytes.iter().fold(0u32, |length, byte| length << 8 | u32::from(*byte));
-                (usize::try_from(length).map_err(|_| NoBer)?, rest)
-            }
-            _ => return Err(NoBer),
-        };
-        let (content, rest) = rest.split_at_checked(length).ok_or(NoBer)?;
-        self.0 = rest;
-        Ok((*tag, content))
-    }
-
-    /// The content of the next element, which must have this tag.
-    pub(super) fn take(&mut self, tag: u8) -> Result<&'a [u8], NoBer> {
-        match self.element()? {
-            (found, content) if found == tag => Ok(content),
-            _ => Err(NoBer),
-        }
-    }
-
-    /// The content of the next element, to be read on.
-    pub(super) fn enter(&mut self, tag: u8) -> Result<Reader<'a>, NoBer> {
-        self.take(tag).map(Reader)
-    }
-
-    /// An INTEGER that fits 32 bits.
-    pub(super) fn integer(&mut self) -> Result<i32, NoBer> {
-        i32::try_from(signed(self.take(INTEGER)?)?).map_err(|_| NoBer)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+/// What snmp2 says of bytes is of no further interest: they are refused.
+impl From<snmp2::Error> for NoBer {
+    fn from(_: snmp2::Error) -> Self {
+        NoBer
     }
 }
 
-/// Where a part that was read begins in the whole that it was read from.
-pub(super) fn offset(whole: &[u8], part: &[u8]) -> usize {
-    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
+/// An INTEGER that fits 32 bits.
+pub(super) fn integer(from: &mut AsnReader<'_>) -> Result<i32, NoBer> {
+    i32::try_from(from.read_asn_integer()?).map_err(|_| NoBer)
 }
 
-/// A number in two's complement.
-pub(super) fn signed(content: &[u8]) -> Result<i64, NoBer> {
-    let (first, _) = content.split_first().filter(|_| content.len() <= 8).ok_or(NoBer)?;
-    let start = if first & 0x80 == 0 { 0 } else { -1 };
-    Ok(content.iter().fold(start, |number, byte| number << 8 | i64::from(*byte)))
-}
-
-/// A number that has no sign. Devices put a zero in front of a first byte from 128 on, or do not.
-pub(super) fn unsigned(content: &[u8]) -> Result<u64, NoBer> {
-    let digits = match content {
-        [0, rest @ ..] if rest.len() == 8 => rest,
-        _ => content,
-    };
-    if digits.is_empty() || digits.len() > 8 {
-        return Err(NoBer);
-    }
-    Ok(digits.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+/// The content of the next element, which must have this tag, to be read on.
+pub(super) fn enter<'a>(from: &mut AsnReader<'a>, tag: u8) -> Result<AsnReader<'a>, NoBer> {
+    Ok(AsnReader::from_bytes(from.read_raw(tag)?))
 }
 
 /// A writer that begins at the end: the content of an element stands before its length is needed.
@@ -153,27 +105,27 @@ mod tests {
             let mut writer = Writer::default();
             writer.element(OCTET_STRING, &vec![7; length]);
             let bytes = writer.finish();
-            assert_eq!(Reader(&bytes).take(OCTET_STRING).unwrap().len(), length);
-            assert!(Reader(&bytes[..bytes.len() - 1]).element().is_err() || length == 0);
+            assert_eq!(AsnReader::from_bytes(&bytes).read_raw(OCTET_STRING).unwrap().len(), length);
+            let cut = AsnReader::from_bytes(&bytes[..bytes.len() - 1]).read_raw(OCTET_STRING);
+            assert!(cut.is_err(), "{length}");
         }
         for number in [0, 1, -1, 127, 128, -128, -129, 32_767, 32_768, i32::MAX, i32::MIN] {
             let mut writer = Writer::default();
             writer.integer(number);
-            assert_eq!(Reader(&writer.finish()).integer(), Ok(number));
+            assert_eq!(integer(&mut AsnReader::from_bytes(&writer.finish())), Ok(number));
         }
-        assert_eq!(unsigned(&[0, 255, 255, 255, 255, 255, 255, 255, 255]), Ok(u64::MAX));
-        assert_eq!(unsigned(&[0xff, 0xff, 0xff, 0xff]), Ok(u64::from(u32::MAX)), "a sign byte left out");
-        assert!(unsigned(&[1; 9]).is_err() && unsigned(&[]).is_err() && signed(&[0; 9]).is_err());
     }
 
     proptest! {
         #[test]
         fn whatever_the_bytes_they_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-            let mut reader = Reader(&bytes);
-            while let Ok((_, content)) = reader.element() {
-                let _ = (signed(content), unsigned(content), Reader(content).integer());
-                prop_assert!(content.len() < bytes.len());
+            let mut reader = AsnReader::from_bytes(&bytes);
+            let mut left = bytes.len();
+            while reader.next().is_some() {
+                prop_assert!(reader.bytes_left() < left);
+                left = reader.bytes_left();
             }
+            let _ = integer(&mut AsnReader::from_bytes(&bytes));
         }
     }
 }

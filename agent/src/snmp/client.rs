@@ -5,10 +5,11 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use kentongan_model::plan::Access;
+use snmp2::AsnReader;
 
 use super::{
     SnmpError,
-    ber::{NoBer, OCTET_STRING, Reader, SEQUENCE, Writer, offset},
+    ber::{NoBer, OCTET_STRING, SEQUENCE, Writer, enter, integer},
     exchange::{Exchange, Patience, Ticket},
     pdu::{Answer, Question, RESPONSE},
     usm::{Opened, Refusal, Usm},
@@ -153,10 +154,11 @@ fn wrap<O: AsRef<[u8]>>(version: i32, community: &str, question: &Question<'_, O
 }
 
 fn open(bytes: Vec<u8>, version: i32, community: &str) -> Result<Answer, NoBer> {
-    let mut message = Reader(&bytes).enter(SEQUENCE)?;
-    if message.integer()? != version || message.take(OCTET_STRING)? != community.as_bytes() {
+    let mut whole = AsnReader::from_bytes(&bytes);
+    let mut message = enter(&mut whole, SEQUENCE)?;
+    if integer(&mut message)? != version || message.read_raw(OCTET_STRING)? != community.as_bytes() {
         return Err(NoBer);
     }
-    let at = offset(&bytes, message.0);
+    let at = bytes.len() - whole.bytes_left() - message.bytes_left();
     Answer::read(bytes, at)
 }

@@ -16,11 +16,12 @@ use std::{
     time::Duration,
 };
 
+use snmp2::AsnReader;
 use tokio::{net::UdpSocket, sync::oneshot, task::AbortHandle};
 
 use super::{
     SnmpError,
-    ber::{NoBer, OCTET_STRING, Reader, SEQUENCE},
+    ber::{NoBer, OCTET_STRING, SEQUENCE, enter, integer},
     pdu::RESPONSE,
     usm::KeyRing,
 };
@@ -181,12 +182,12 @@ async fn receive(socket: Arc<UdpSocket>, waiting: Arc<Waiting>) {
 
 /// Which question a message answers: the msgID of v3 (RFC 3412), the request-id of v1 and v2c.
 fn id_of(message: &[u8]) -> Result<i32, NoBer> {
-    let mut message = Reader(message).enter(SEQUENCE)?;
-    if message.integer()? == 3 {
-        return message.enter(SEQUENCE)?.integer();
+    let mut message = enter(&mut AsnReader::from_bytes(message), SEQUENCE)?;
+    if integer(&mut message)? == 3 {
+        return integer(&mut enter(&mut message, SEQUENCE)?);
     }
-    message.take(OCTET_STRING)?;
-    message.enter(RESPONSE)?.integer()
+    message.read_raw(OCTET_STRING)?;
+    integer(&mut enter(&mut message, RESPONSE)?)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! An answer is checked as a whole before any of it is believed. Its objects are read from its own bytes each time they
 //! are looked at, so an answer costs one allocation, however many objects it has.
 
-use super::ber::{
-    INTEGER, NULL, NoBer, OBJECT_ID, OCTET_STRING, Reader, SEQUENCE, Writer, offset, signed, unsigned,
-};
+use snmp2::AsnReader;
+
+use super::ber::{NULL, NoBer, OBJECT_ID, SEQUENCE, Writer, enter, integer};
 
 const GET: u8 = 0xa0;
 const GET_NEXT: u8 = 0xa1;
@@ -65,15 +65,31 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    fn read(tag: u8, content: &'a [u8]) -> Result<Self, NoBer> {
-        Ok(match tag {
-            INTEGER => Value::Integer(signed(content)?),
-            // Counter32, Gauge32, TimeTicks, Counter64.
-            0x41..=0x43 | 0x46 => Value::Unsigned(unsigned(content)?),
+    fn read(from: &mut AsnReader<'a>) -> Result<Self, NoBer> {
+        let tag = from.peek_byte()?;
+        if tag == OBJECT_ID {
+            return Ok(Value::Id(from.read_raw(tag)?));
+        }
+        let mut ahead = from.clone();
+        let read = ahead.next();
+        // Whole, if of no type that snmp2 knows, or with a number that no reading has.
+        from.read_raw(tag)?;
+        Ok(match read {
+            Some(snmp2::Value::Integer(number)) => Value::Integer(number),
+            Some(
+                snmp2::Value::Counter32(number)
+                | snmp2::Value::Unsigned32(number)
+                | snmp2::Value::Timeticks(number),
+            ) => Value::Unsigned(number.into()),
+            Some(snmp2::Value::Counter64(number)) => Value::Unsigned(number),
             // Opaque is text to us.
-            OCTET_STRING | 0x44 => Value::Text(content),
-            OBJECT_ID => Value::Id(content),
-            NULL | 0x80..=0x82 => Value::Missing,
+            Some(snmp2::Value::OctetString(text) | snmp2::Value::Opaque(text)) => Value::Text(text),
+            Some(
+                snmp2::Value::Null
+                | snmp2::Value::NoSuchObject
+                | snmp2::Value::NoSuchInstance
+                | snmp2::Value::EndOfMibView,
+            ) => Value::Missing,
             _ => Value::Other,
         })
     }
@@ -106,14 +122,16 @@ pub(super) struct Answer {
 impl Answer {
     /// The PDU at `at` in a message.
     pub(super) fn read(bytes: Vec<u8>, at: usize) -> Result<Answer, NoBer> {
-        let (kind, pdu) = Reader(bytes.get(at..).ok_or(NoBer)?).element()?;
+        let mut message = AsnReader::from_bytes(bytes.get(at..).ok_or(NoBer)?);
+        let kind = message.peek_byte()?;
         if kind != RESPONSE && kind != REPORT {
             return Err(NoBer);
         }
-        let mut pdu = Reader(pdu);
-        let (id, status, index) = (pdu.integer()?, pdu.integer()?, pdu.integer()?);
-        let list = pdu.take(SEQUENCE)?;
-        let mut objects = Objects(Reader(list));
+        let mut pdu = AsnReader::from_bytes(message.read_raw(kind)?);
+        let end = bytes.len() - message.bytes_left();
+        let (id, status, index) = (integer(&mut pdu)?, integer(&mut pdu)?, integer(&mut pdu)?);
+        let list = pdu.read_raw(SEQUENCE)?;
+        let mut objects = Objects(AsnReader::from_bytes(list));
         let mut count = 0;
         while let Some(object) = objects.step() {
             object?;
@@ -122,8 +140,8 @@ impl Answer {
         if count > MAX_OBJECTS {
             return Err(NoBer);
         }
-        let from = offset(&bytes, list);
-        let list = (from, from + list.len());
+        let to = end - pdu.bytes_left();
+        let list = (to - list.len(), to);
         Ok(Answer {
             kind,
             id,
@@ -142,23 +160,22 @@ impl Answer {
 
     /// Its objects: OID as BER bytes, and value.
     pub(super) fn objects(&self) -> Objects<'_> {
-        Objects(Reader(&self.bytes[self.list.0..self.list.1]))
+        Objects(AsnReader::from_bytes(&self.bytes[self.list.0..self.list.1]))
     }
 }
 
 /// The objects of an answer.
-pub(super) struct Objects<'a>(Reader<'a>);
+pub(super) struct Objects<'a>(AsnReader<'a>);
 
 impl<'a> Objects<'a> {
     fn step(&mut self) -> Option<Result<(&'a [u8], Value<'a>), NoBer>> {
-        if self.0.is_empty() {
+        if self.0.bytes_left() == 0 {
             return None;
         }
         Some((|| {
-            let mut object = self.0.enter(SEQUENCE)?;
-            let oid = object.take(OBJECT_ID)?;
-            let (tag, content) = object.element()?;
-            Ok((oid, Value::read(tag, content)?))
+            let mut object = enter(&mut self.0, SEQUENCE)?;
+            let oid = object.read_raw(OBJECT_ID)?;
+            Ok((oid, Value::read(&mut object)?))
         })())
     }
 }

@@ -10,12 +10,13 @@ mod privacy;
 use std::{sync::Arc, time::Duration};
 
 use kentongan_model::plan::{AuthProtocol, PrivacyProtocol};
+use snmp2::AsnReader;
 
 pub(super) use keys::KeyRing;
 use keys::{Extension, Hash};
 
 use super::{
-    ber::{INTEGER, NoBer, OCTET_STRING, Reader, SEQUENCE, Writer, offset},
+    ber::{NoBer, OCTET_STRING, SEQUENCE, Writer, enter, integer},
     pdu::{Answer, Question, REPORT},
 };
 
@@ -194,18 +195,19 @@ impl Usm {
 
     /// What a message says.
     pub(super) fn open(&mut self, bytes: Vec<u8>, now: Duration) -> Result<Result<Opened, Refusal>, NoBer> {
-        let mut message = Reader(&bytes).enter(SEQUENCE)?;
-        if message.integer()? != VERSION {
+        let mut whole = AsnReader::from_bytes(&bytes);
+        let mut message = enter(&mut whole, SEQUENCE)?;
+        let end = bytes.len() - whole.bytes_left();
+        if integer(&mut message)? != VERSION {
             return Err(NoBer);
         }
-        let mut header = message.enter(SEQUENCE)?;
-        header.take(INTEGER)?;
-        header.take(INTEGER)?;
-        let flags = *header.take(OCTET_STRING)?.first().ok_or(NoBer)?;
-        if header.integer()? != MODEL {
+        let mut header = enter(&mut message, SEQUENCE)?;
+        let (_id, _longest) = (header.read_asn_integer()?, header.read_asn_integer()?);
+        let flags = *header.read_raw(OCTET_STRING)?.first().ok_or(NoBer)?;
+        if integer(&mut header)? != MODEL {
             return Err(NoBer);
         }
-        let parameters = Parameters::read(message.take(OCTET_STRING)?)?;
+        let parameters = Parameters::read(message.read_raw(OCTET_STRING)?)?;
         let signed = flags & SIGNED != 0;
         if signed && !self.is_signed_by(&parameters, &bytes) {
             return Ok(Err(Refusal::Forged));
@@ -215,13 +217,14 @@ impl Usm {
                 return Ok(Err(Refusal::Forged));
             };
             let clock = (parameters.boots, parameters.time);
-            let sealed = message.take(OCTET_STRING)?;
+            let sealed = message.read_raw(OCTET_STRING)?;
             let plain = privacy::open(*protocol, &engine.privacy_key, clock, parameters.salt, sealed);
             let plain = plain.ok_or(NoBer)?;
             let at = pdu_of_scoped(&plain)?;
             Answer::read(plain, at)?
         } else {
-            let at = offset(&bytes, message.0) + pdu_of_scoped(message.0)?;
+            let at = end - message.bytes_left();
+            let at = at + pdu_of_scoped(&bytes[at..])?;
             Answer::read(bytes.clone(), at)?
         };
         if answer.kind == REPORT {
@@ -245,7 +248,8 @@ impl Usm {
         if parameters.signature.len() != length || parameters.user != self.user.as_bytes() {
             return false;
         }
-        let at = offset(bytes, parameters.signature);
+        // Both lie in the same bytes.
+        let at = (parameters.signature.as_ptr() as usize).saturating_sub(bytes.as_ptr() as usize);
         let mut unsigned = bytes.to_vec();
         unsigned[at..at + length].fill(0);
         let expected = hash.signature(&engine.auth_key, &unsigned);
@@ -338,15 +342,15 @@ impl Engine {
 
 impl<'a> Parameters<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, NoBer> {
-        let mut list = Reader(bytes).enter(SEQUENCE)?;
+        let mut list = enter(&mut AsnReader::from_bytes(bytes), SEQUENCE)?;
         let natural = |number: i32| u32::try_from(number).map_err(|_| NoBer);
         Ok(Parameters {
-            engine: list.take(OCTET_STRING)?,
-            boots: natural(list.integer()?)?,
-            time: natural(list.integer()?)?,
-            user: list.take(OCTET_STRING)?,
-            signature: list.take(OCTET_STRING)?,
-            salt: list.take(OCTET_STRING)?,
+            engine: list.read_raw(OCTET_STRING)?,
+            boots: natural(integer(&mut list)?)?,
+            time: natural(integer(&mut list)?)?,
+            user: list.read_raw(OCTET_STRING)?,
+            signature: list.read_raw(OCTET_STRING)?,
+            salt: list.read_raw(OCTET_STRING)?,
         })
     }
 }
@@ -388,8 +392,9 @@ fn scoped<O: AsRef<[u8]>>(writer: &mut Writer, engine: &[u8], question: &Questio
 
 /// Where the PDU of a scoped PDU begins.
 fn pdu_of_scoped(bytes: &[u8]) -> Result<usize, NoBer> {
-    let mut scoped = Reader(bytes).enter(SEQUENCE)?;
-    scoped.take(OCTET_STRING)?;
-    scoped.take(OCTET_STRING)?;
-    Ok(offset(bytes, scoped.0))
+    let mut whole = AsnReader::from_bytes(bytes);
+    let mut scoped = enter(&mut whole, SEQUENCE)?;
+    scoped.read_raw(OCTET_STRING)?;
+    scoped.read_raw(OCTET_STRING)?;
+    Ok(bytes.len() - whole.bytes_left() - scoped.bytes_left())
 }
