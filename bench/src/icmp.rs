@@ -12,7 +12,7 @@ use clap::Args;
 use kentongan_lab::{Lab, Namespace, product};
 use kentongan_model::{
     id::{Subject, Vantage},
-    plan::{Plan, PlannedTarget, Precision},
+    plan::{DEFAULT_BACKLOG, Plan, PlannedTarget, Precision},
     probe::Probe,
     time::{Clock, SystemClock, millis},
 };
@@ -117,6 +117,7 @@ impl Icmp {
             agent: Vantage::Core,
             report_interval_ms: millis(REPORT).cast_unsigned(),
             precision: Precision::Full,
+            backlog_bytes_per_minute: DEFAULT_BACKLOG,
             targets: (1..=self.targets).map(target).collect::<Result<_>>()?,
             devices: Vec::new(),
             profiles: Vec::new(),

@@ -181,6 +181,17 @@ fn an_agent_keeps_rtts_as_exactly_as_its_own_site_says() {
 }
 
 #[test]
+fn an_agent_sends_as_much_of_a_backlog_as_its_own_site_says_and_a_usual_plan_says_nothing_of_it() {
+    let network = network(&["noc: agent = true; backlog_kb_per_minute = 8"]);
+    let noc = plan_for(&network, &Vantage::Site("noc".parse().unwrap()), &no_secrets);
+    assert_eq!(noc.backlog_bytes_per_minute, 8_000);
+    let core = plan_for(&network, &Vantage::Core, &no_secrets).to_json();
+    assert!(!core.contains("backlog"), "{core}");
+    let read: Plan = serde_json::from_str(&core).unwrap();
+    assert_eq!(read.backlog_bytes_per_minute, 64_000);
+}
+
+#[test]
 fn a_device_is_polled_at_most_every_thirty_seconds_and_only_with_its_secret() {
     let network = network(&[
         &format!(r#"hs-a: interval = "5s"; {ROUTER_AND_AP}"#),

@@ -10,7 +10,8 @@ use kentongan_model::{
     plan::PlanRevision,
     time::{BootId, Stamp},
     wire::{
-        Batch, Delivery, DeviceReading, Gauge, GaugeReading, Hop, InterfaceReading, Label, MeasuredRound, Trace,
+        Batch, Delivery, DeviceReading, Gauge, GaugeReading, Hop, InterfaceReading, Label, MeasuredRound,
+        Trace,
     },
 };
 use serde_json::Value;
@@ -164,7 +165,10 @@ fn little_of_everything() -> Batch {
             GaugeReading {
                 device: Some(3),
                 mono_ms: 432_004_009,
-                gauges: vec![gauge(0, -21_340, RxDbm, "sfp-sfpplus1"), gauge(4, 7_000, Clients, "Desa Wisata")],
+                gauges: vec![
+                    gauge(0, -21_340, RxDbm, "sfp-sfpplus1"),
+                    gauge(4, 7_000, Clients, "Desa Wisata"),
+                ],
             },
         ],
         traces: vec![Trace {
@@ -197,7 +201,9 @@ fn next_of_everything() -> Batch {
     next.rounds[2].rtts_us = vec![99_123, 104_871, 96_010];
     for interface in next.readings.iter_mut().flat_map(|reading| &mut reading.interfaces) {
         (interface.name, interface.alias) = (None, None);
-        for (counter, growth) in interface.counters.iter_mut().zip([71_234_567, 3_456_789, 91_234, 5_678, 0, 2]) {
+        for (counter, growth) in
+            interface.counters.iter_mut().zip([71_234_567, 3_456_789, 91_234, 5_678, 0, 2])
+        {
             *counter = counter.map(|before| before + growth);
         }
     }

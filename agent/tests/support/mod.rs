@@ -199,6 +199,7 @@ pub fn plan(targets: Vec<PlannedTarget>, devices: Vec<PlannedDevice>) -> Plan {
         agent: "kec-a".parse().unwrap(),
         report_interval_ms: 1_000,
         precision: Precision::Full,
+        backlog_bytes_per_minute: 1_000_000,
         targets,
         devices,
         profiles: Vec::new(),

@@ -44,6 +44,8 @@ pub const PROBES: RangeInclusive<u64> = 1..=100;
 pub const PROBE_SPACING: Duration = Duration::from_millis(30);
 /// Rounds in a row that confirm a state.
 pub const STREAK: RangeInclusive<u64> = 1..=100;
+/// kB of a backlog in a minute. The least takes a spool of 2 MB along in a day and a half.
+pub const BACKLOG_KB: RangeInclusive<u64> = 1..=100_000;
 /// People whom a site may serve.
 pub const POPULATION: RangeInclusive<u64> = 0..=1_000_000_000;
 /// The length up to which a contract may leave outages out.

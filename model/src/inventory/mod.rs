@@ -99,6 +99,8 @@ pub struct Settings {
     pub report_interval: Duration,
     /// How exactly an agent keeps RTTs.
     pub wire: Precision,
+    /// How much of a backlog an agent delivers in a minute, in kB.
+    pub backlog_kb_per_minute: u32,
     /// The monthly uptime that was promised, in percent.
     pub sla: f64,
 }
@@ -115,6 +117,7 @@ impl Default for Settings {
             rtt_warn: None,
             report_interval: Duration::from_secs(30),
             wire: Precision::Full,
+            backlog_kb_per_minute: crate::plan::DEFAULT_BACKLOG / 1_000,
             sla: 99.0,
         }
     }

@@ -114,6 +114,7 @@ impl<'n> Plans<'n> {
             agent: vantage.clone(),
             report_interval_ms: ms(settings.report_interval),
             precision: settings.wire,
+            backlog_bytes_per_minute: settings.backlog_kb_per_minute * 1_000,
             targets: references.chain(pings).take(MAX_PLANNED).collect(),
             devices: polls.take(MAX_PLANNED).collect(),
             profiles: Vec::new(),

@@ -176,12 +176,7 @@ impl Looks {
     }
 
     /// Codes what a gauge shows: as before, or in the same unit.
-    fn value(
-        &mut self,
-        coder: &mut impl Coder,
-        gauge: (u64, u16),
-        value: &mut i64,
-    ) -> Result<(), WireError> {
+    fn value(&mut self, coder: &mut impl Coder, gauge: (u64, u16), value: &mut i64) -> Result<(), WireError> {
         let known = self.shown.get(&gauge).copied();
         let columns = &mut self.columns;
         let column = if known.is_some() { &mut columns.value } else { &mut columns.first };

@@ -10,7 +10,7 @@ use super::{
 use crate::inventory::{
     Precision, Settings,
     fault::{FaultLog, Wrong},
-    limits::{INTERVAL, PROBE_SPACING, PROBES, RTT_WARN, STREAK, TIMEOUT},
+    limits::{BACKLOG_KB, INTERVAL, PROBE_SPACING, PROBES, RTT_WARN, STREAK, TIMEOUT},
 };
 
 const PRECISIONS: [(&str, Precision); 2] =
@@ -34,6 +34,9 @@ pub(super) fn read(table: &mut Table<'_>, base: &Settings, log: &FaultLog<'_>) -
             .optional("report_interval", duration(INTERVAL))
             .map_or(base.report_interval, Spanned::into_inner),
         wire: table.optional("wire", word(&PRECISIONS)).map_or(base.wire, Spanned::into_inner),
+        backlog_kb_per_minute: table
+            .optional("backlog_kb_per_minute", whole(BACKLOG_KB))
+            .map_or(base.backlog_kb_per_minute, |read| small::<u32>(read).into_inner()),
         sla: or(table.optional("sla", number(0.0..=100.0)).map(Spanned::into_inner), base.sla),
     };
     // What a site takes over was told of where it was written.
