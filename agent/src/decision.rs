@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use kentongan_model::{plan::PlannedTarget, wire::MeasuredRound};
 
+use crate::spool::Weight;
+
 /// What a round says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -63,6 +65,8 @@ pub struct Verdict {
     pub changed: bool,
     /// A streak has begun that neither confirms nor confutes anything yet.
     pub undecided: bool,
+    /// What the round means for the state: whether it is part of a streak that may change it, or does.
+    pub weight: Weight,
 }
 
 /// The automaton of one target.
@@ -96,10 +100,16 @@ impl Decision {
             *self = Decision::default();
         }
         self.last = Some(at);
-        let was = self.standing;
+        let (was, was_undecided) = (self.standing, self.is_undecided());
         self.count(class);
         self.standing = self.next(target);
-        Verdict { changed: self.standing != was, undecided: self.is_undecided() }
+        let (changed, undecided) = (self.standing != was, self.is_undecided());
+        let weight = match (changed, undecided || was_undecided) {
+            (true, _) => Weight::Deciding,
+            (false, true) => Weight::Telling,
+            (false, false) => Weight::Usual,
+        };
+        Verdict { changed, undecided, weight }
     }
 
     fn count(&mut self, class: Class) {
@@ -200,6 +210,20 @@ mod tests {
         ] {
             assert_eq!(story(rounds), told, "{rounds}");
         }
+    }
+
+    #[test]
+    fn the_rounds_of_a_streak_tell_of_a_change_and_those_that_confirm_what_stands_do_not() {
+        let (mut decision, target) = (Decision::default(), target());
+        let weights = "....x..xxx.x...".chars().enumerate().map(|(second, round)| {
+            let class = if round == 'x' { Class::Failed } else { Class::Good };
+            match decision.observe(Duration::from_secs(second as u64), class, &target).weight {
+                Weight::Usual => '-',
+                Weight::Telling => 't',
+                Weight::Deciding => 'D',
+            }
+        });
+        assert_eq!(weights.collect::<String>(), "tD--tt-ttDtttD-");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use kentongan_model::{
 };
 use tokio::sync::Notify;
 
-use crate::spool::{Record, Spool};
+use crate::spool::{Record, Spool, Weight};
 
 /// Where measurements are kept. Clones share one spool.
 #[derive(Debug, Clone)]
@@ -26,9 +26,9 @@ impl Keeping {
         Keeping { spool: Arc::new(Mutex::new(spool)), clock, changed: Arc::new(Notify::new()) }
     }
 
-    pub(crate) fn keep_round(&self, plan: PlanRevision, round: MeasuredRound) {
+    pub(crate) fn keep_round(&self, plan: PlanRevision, round: MeasuredRound, weight: Weight) {
         let (target, mono_ms) = (round.target, round.mono_ms);
-        self.keep(plan, &Record::Round(round));
+        self.keep(plan, &Record::Round(round, weight));
         tracing::trace!(target, mono_ms, "kept");
     }
 

@@ -1,7 +1,7 @@
 //! Runs the rounds: takes what is due from the [`schedule`](crate::schedule), has it pinged, writes it into the spool at
 //! once and asks [`decision`](crate::decision) whether the next round has to follow soon.
 //!
-//! A round that was measured is in the spool before anything else happens with it.
+//! A round that was measured is in the spool, with what it means for its target's state, before anything is done about it.
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
@@ -129,12 +129,11 @@ impl<P: Pinger> Rounds<P> {
             rtts_us: ended.echoes.iter().filter_map(|echo| echo.rtt_us()).collect(),
         };
         let class = Class::of(&round, target);
-        self.keeping.keep_round(work.plan.revision, round);
-
         let begun = ended.begun;
         let was = work.decisions[index].standing();
         let stood = matches!(was, Standing::Up | Standing::Degraded);
         let verdict = work.decisions[index].observe(begun, class, target);
+        self.keeping.keep_round(work.plan.revision, round, verdict.weight);
         if verdict.changed {
             let standing = work.decisions[index].standing();
             let why = ended.echoes.last();

@@ -1,15 +1,13 @@
 //! What waits for delivery: which batch is next, and how one leaves.
 //!
-//! A batch leaves when the collector has it, when it can never have it, or when a shelf is full and it is the oldest;
-//! the last two are counted.
-
-use std::io;
+//! A batch leaves when the collector has it, when it can never have it, or when there is no more room; the last two are
+//! counted.
 
 use kentongan_model::{plan::PlanRevision, time::Stamp, wire::Batch};
 
-use super::{BatchName, Place, Spool, SpoolError, shelf::Sealed};
+use super::{BatchName, Kept, Place, Spool, SpoolError, folder::Folder, segment::Label};
 
-impl Spool {
+impl<F: Folder> Spool<F> {
     /// The batch to send next: the present first, then the backlog from its oldest.
     #[must_use]
     pub fn next(&self) -> Option<BatchName> {
@@ -30,39 +28,50 @@ impl Spool {
         self.batches.len()
     }
 
+    /// Bytes of all batches that wait.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.batches.values().map(|kept| u64::from(kept.spot.length)).sum()
+    }
+
     /// The sealed bytes of a batch. One that is damaged is given up and counted, and none is returned.
     ///
     /// # Errors
     /// When its file cannot be read just now.
     pub fn read(&mut self, batch: BatchName) -> Result<Option<Vec<u8>>, SpoolError> {
-        let Some(&(place, sealed)) = self.batches.get(&batch) else { return Ok(None) };
-        let found = match self.shelf(place).get(&sealed) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            found => found.map_err(|source| SpoolError::Read(self.shelf(place).folder.clone(), source))?,
-        };
-        if found.is_none() {
-            self.losses.damaged_batches += 1;
-            tracing::error!(
-                sequence = batch.sequence,
-                rounds = sealed.rounds,
-                "a spooled batch is damaged and dropped"
-            );
-            self.remove(batch);
-            self.drop_rounds(sealed.rounds);
+        Ok(self.read_labelled(batch)?.map(|(_, sealed)| sealed))
+    }
+
+    pub(super) fn read_labelled(&mut self, batch: BatchName) -> Result<Option<(Label, Vec<u8>)>, SpoolError> {
+        let Some(kept) = self.batches.get(&batch).copied() else { return Ok(None) };
+        let shelf = self.shelf(kept.place);
+        let found = shelf.read(&kept.spot);
+        let found = found.map_err(|source| SpoolError::Read(shelf.folder.path().to_owned(), source))?;
+        let found = found.filter(|(label, _)| label.name == batch);
+        if found.is_some() {
+            return Ok(found);
         }
-        Ok(found)
+        self.losses.damaged_batches += 1;
+        let (sequence, rounds) = (batch.sequence, kept.rounds);
+        tracing::error!(sequence, rounds, "a spooled batch is damaged and dropped");
+        self.drop_rounds(rounds);
+        self.remove(batch, true);
+        Ok(None)
     }
 
     /// The collector has the batch.
     pub fn acknowledge(&mut self, batch: BatchName) {
-        self.remove(batch);
+        self.is_away = false;
+        self.remove(batch, false);
     }
 
     /// The collector will never take the batch: it is dropped and counted.
     pub fn refuse(&mut self, batch: BatchName) {
-        if let Some(sealed) = self.remove(batch) {
-            self.drop_rounds(sealed.rounds);
+        self.is_away = false;
+        if let Some(kept) = self.batches.get(&batch) {
+            self.drop_rounds(kept.rounds);
         }
+        self.remove(batch, true);
     }
 
     /// The collector knows other bytes by this batch's name (a spool was copied or set back): it goes on under a new
@@ -73,63 +82,33 @@ impl Spool {
     pub fn rename(&mut self, batch: BatchName, plan: PlanRevision, now: &Stamp) -> Result<(), SpoolError> {
         let Some(bytes) = self.read(batch)? else { return Ok(()) };
         let mut renamed = Batch::open(&bytes)?;
-        // What the open log holds keeps its own name: only one series is current.
-        if self.log.as_ref().is_some_and(|log| !log.is_empty) {
-            self.seal(plan, now)?;
-        }
-        self.next = BatchName { order: self.next.order, series: crate::chance::u32(), sequence: 1 };
-        (renamed.series, renamed.sequence) = (self.next.series, self.next.sequence);
-        self.shelve_batch(&renamed)?;
-        self.remove(batch);
-        self.begin(plan, now)
-    }
-
-    /// A delivery failed: what is in memory moves to disk, where it outlives a power cut.
-    ///
-    /// # Errors
-    /// When the disk cannot be written; the batches stay in memory then.
-    pub fn retreat(&mut self) -> Result<(), SpoolError> {
-        let in_memory: Vec<Sealed> = self
-            .batches
-            .values()
-            .filter(|(place, _)| *place == Place::Memory)
-            .map(|(_, sealed)| *sealed)
-            .collect();
-        for batch in in_memory {
-            let Some(bytes) = self.read(batch.name)? else { continue };
-            self.make_room(Place::Disk, batch.bytes);
-            let moved = self.disk.put(batch.name, batch.rounds, &bytes);
-            moved.map_err(|source| SpoolError::Write(self.disk.folder.clone(), source))?;
-            self.batches.insert(batch.name, (Place::Disk, batch));
-            let _ = self.memory.remove(&batch);
-        }
+        // What the logs hold keeps its own series: only one is current.
+        self.prepare_logs(plan, now)?;
+        self.seal_filled(now)?;
+        let first = BatchName { order: batch.order, series: crate::chance::u32(), sequence: 1 };
+        self.next = BatchName { order: self.next.order, ..first.following() };
+        self.begin_logs(plan, now)?;
+        (renamed.series, renamed.sequence) = (first.series, first.sequence);
+        let sealed = renamed.seal()?;
+        while !self.has_room(sealed.len()) && self.make_room() {}
+        // It may have been the oldest itself.
+        let Some(Kept { chain, rounds, .. }) = self.batches.get(&batch).copied() else { return Ok(()) };
+        self.put(chain, first, rounds, [batch.order, 0], &sealed)?;
+        self.remove(batch, true);
         Ok(())
     }
 
-    /// Drops the oldest batches of a shelf until so many bytes more fit.
-    pub(super) fn make_room(&mut self, place: Place, bytes: u64) {
-        let on_shelf = |spool: &Self| -> Vec<Sealed> {
-            spool.batches.values().filter(|(at, _)| *at == place).map(|(_, sealed)| *sealed).collect()
-        };
-        let batches = on_shelf(self);
-        let mut taken: u64 = batches.iter().map(|sealed| sealed.bytes).sum();
-        for oldest in batches {
-            if taken + bytes <= self.shelf(place).limit {
-                break;
+    /// Forgets a batch. What goes `for_good` does not come back when the agent is killed or the power is cut; what has
+    /// only been delivered may, from a disk that would have to be written for it.
+    pub(super) fn remove(&mut self, batch: BatchName, for_good: bool) {
+        let Some(Kept { place, spot, .. }) = self.batches.remove(&batch) else { return };
+        match place {
+            Place::Memory => {
+                self.memory.gone(&spot, batch.order);
+                self.memory.note();
             }
-            taken -= oldest.bytes;
-            self.remove(oldest.name);
-            self.drop_rounds(oldest.rounds);
-            tracing::warn!(rounds = oldest.rounds, "the spool is full: its oldest batch is dropped");
+            Place::Disk if for_good => self.disk.gone_for_good(&spot, batch.order),
+            Place::Disk => self.disk.gone(&spot, batch.order),
         }
-    }
-
-    pub(super) fn remove(&mut self, batch: BatchName) -> Option<Sealed> {
-        let (place, sealed) = self.batches.remove(&batch)?;
-        if let Err(error) = self.shelf(place).remove(&sealed) {
-            // It will be sent again after a restart, which changes nothing at the collector.
-            tracing::warn!("cannot remove a delivered batch: {error}");
-        }
-        Some(sealed)
     }
 }

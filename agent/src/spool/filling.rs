@@ -1,22 +1,16 @@
-//! How a batch is filled and sealed: records into the open log, the log onto the memory shelf.
-//!
-//! The order of steps is the rule: the batch is written whole, then the next log is begun, then the old one is removed.
-//! Whenever the agent is killed between them, [`recovery`](super::recovery) can tell what had been done.
+//! How a batch is filled: records into the open logs, and new logs in the place of old ones.
 
 use std::io;
 
-use kentongan_model::{
-    plan::{PlanRevision, Precision},
-    time::Stamp,
-    wire::Batch,
-};
+use kentongan_model::{plan::PlanRevision, time::Stamp};
 
 use super::{
-    BatchName, Place, Record, Spool, SpoolError,
-    open_log::{self, Content, Head, OpenLog},
+    Chain, Record, Spool, SpoolError,
+    folder::Folder,
+    open_log::{Head, OpenLog},
 };
 
-impl Spool {
+impl<F: Folder> Spool<F> {
     /// Puts a record into the batch that is being filled under this plan. What was filled under another plan is
     /// sealed first.
     ///
@@ -25,136 +19,93 @@ impl Spool {
     pub fn append(&mut self, plan: PlanRevision, record: &Record, now: &Stamp) -> Result<(), SpoolError> {
         let appended = self.append_to(plan, record, now);
         if appended.is_err() {
-            self.drop_rounds(u64::from(matches!(record, Record::Round(_))));
+            self.drop_rounds(record.rounds());
         }
         appended
     }
 
-    pub(super) fn append_to(
-        &mut self,
-        plan: PlanRevision,
-        record: &Record,
-        now: &Stamp,
-    ) -> Result<(), SpoolError> {
-        if self.log.as_ref().is_some_and(OpenLog::is_full) {
-            self.seal(plan, now)?;
+    fn append_to(&mut self, plan: PlanRevision, record: &Record, now: &Stamp) -> Result<(), SpoolError> {
+        let chain = record.chain();
+        self.prepare_logs(plan, now)?;
+        if self.log(chain).is_some_and(OpenLog::is_full) {
+            let full = [chain];
+            self.seal_logs(if self.is_away { &full } else { &Chain::BOTH }, now)?;
         }
-        let log = self.log_under(plan, now)?;
-        log.append(record).map_err(|source| SpoolError::Write(log.path.clone(), source))
-    }
-
-    /// Seals what has been measured into a batch, an empty one included: a heartbeat.
-    ///
-    /// # Errors
-    /// When it cannot be written; everything stays in the log then.
-    pub fn seal(&mut self, plan: PlanRevision, now: &Stamp) -> Result<(), SpoolError> {
-        self.log_under(plan, now)?;
-        // Taken out, so that what is dropped to make room is written into the next one.
-        let Some(log) = self.log.take() else { return Ok(()) };
-        let sealed = self.seal_log(&log, now);
-        if sealed.is_err() {
-            self.log = Some(log);
-            return sealed;
-        }
-        let begun = self.begin(log.head.plan, now);
-        if self.log.as_ref().is_none_or(|next| next.path != log.path) {
-            let _ = std::fs::remove_file(&log.path);
-        }
-        begun
-    }
-
-    pub(super) fn seal_log(&mut self, log: &OpenLog, now: &Stamp) -> Result<(), SpoolError> {
-        let content =
-            open_log::read(&log.path).map_err(|source| SpoolError::Read(log.path.clone(), source))?;
-        let content = content.unwrap_or(Content { head: log.head, records: Vec::new(), torn: 1 });
-        self.losses.torn_logs += u64::from(content.torn > 0);
-        let rounds = content.records.iter().filter(|record| matches!(record, Record::Round(_))).count();
-        match self.shelve(content, now) {
-            Err(SpoolError::Seal(error)) => {
-                // It will not fit later either.
-                tracing::error!(rounds, "what was measured fits in no batch and is dropped: {error}");
-                self.drop_rounds(rounds as u64);
-                Ok(())
-            }
-            shelved => shelved,
-        }
+        let folder = &self.memory.folder;
+        let failed = |source| SpoolError::Write(folder.path().to_owned(), source);
+        let log = self.logs.as_mut().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        log[chain as usize].append(folder, record).map_err(failed)
     }
 
     /// Whether anything has been measured that is in no batch yet.
     #[must_use]
     pub fn has_open_records(&self) -> bool {
-        self.unreported > 0 || self.log.as_ref().is_some_and(|log| !log.is_empty)
+        self.unreported > 0 || self.logs.iter().flatten().any(|log| !log.is_empty)
     }
 
-    /// The log that is being filled under this plan.
-    pub(super) fn log_under(&mut self, plan: PlanRevision, now: &Stamp) -> Result<&mut OpenLog, SpoolError> {
-        match &self.log {
-            Some(log) if log.head.plan == plan => {}
-            Some(log) if !log.is_empty => {
-                let old = log.head.plan;
-                self.seal(old, now)?;
-                self.begin(plan, now)?;
-            }
-            _ => self.begin(plan, now)?,
+    /// The log of a chain.
+    pub(super) fn log(&self, chain: Chain) -> Option<&OpenLog<F>> {
+        self.logs.as_ref().map(|logs| &logs[chain as usize])
+    }
+
+    /// The chains whose logs hold anything.
+    pub(super) fn filled(&self) -> Vec<Chain> {
+        self.logs.iter().flatten().filter(|log| !log.is_empty).map(|log| log.head.chain).collect()
+    }
+
+    /// Sees to it that the logs are those of this plan.
+    pub(super) fn prepare_logs(&mut self, plan: PlanRevision, now: &Stamp) -> Result<(), SpoolError> {
+        match self.log(Chain::Rounds).map(|log| log.head.plan) {
+            Some(known) if known == plan => return Ok(()),
+            Some(_) => self.seal_filled(now)?,
+            None => {}
         }
-        self.log
-            .as_mut()
-            .ok_or_else(|| SpoolError::Write(self.memory.folder.clone(), io::ErrorKind::Other.into()))
+        self.begin_logs(plan, now)
     }
 
-    /// Begins a new log in the place of the one there is, whose content has been sealed or is none.
-    pub(super) fn begin(&mut self, plan: PlanRevision, now: &Stamp) -> Result<(), SpoolError> {
+    /// Begins new logs in the place of those there are, whose content has been sealed or is none.
+    pub(super) fn begin_logs(&mut self, plan: PlanRevision, now: &Stamp) -> Result<(), SpoolError> {
+        let next = self.next;
+        let begun =
+            self.new_logs(&Chain::BOTH, |chain| Head { chain, name: next, skipped: 0, plan, begun: *now })?;
+        self.take_logs(begun, 0);
+        Ok(())
+    }
+
+    /// Empty logs under the next orders; all of them or none.
+    pub(super) fn new_logs(
+        &mut self,
+        chains: &[Chain],
+        head: impl Fn(Chain) -> Head,
+    ) -> Result<Vec<OpenLog<F>>, SpoolError> {
         let folder = &self.memory.folder;
-        let head = Head { name: self.next, plan, begun: *now };
-        let log =
-            OpenLog::create(folder, head).map_err(|source| SpoolError::Write(folder.clone(), source))?;
-        if let Some(old) = self.log.replace(log).filter(|old| old.head.name != self.next) {
-            let _ = std::fs::remove_file(&old.path);
-        }
-        self.drop_rounds(0);
-        Ok(())
-    }
-
-    /// Makes a batch of a log's content and puts it on the memory shelf.
-    pub(super) fn shelve(&mut self, content: Content, sealed: &Stamp) -> Result<(), SpoolError> {
-        let Head { name, plan, .. } = content.head;
-        let mut batch = Batch {
-            agent: self.agent.clone(),
-            series: name.series,
-            sequence: name.sequence,
-            sealed: *sealed,
-            plan,
-            dropped_rounds: 0,
-            rounds: Vec::new(),
-            readings: Vec::new(),
-            gauges: Vec::new(),
-            traces: Vec::new(),
-        };
-        for record in content.records {
-            match record {
-                Record::Round(round) => batch.rounds.push(round),
-                Record::Reading(reading) => batch.readings.push(reading),
-                Record::Gauges(reading) => batch.gauges.push(reading),
-                Record::Trace(trace) => batch.traces.push(trace),
-                Record::Dropped(rounds) => batch.dropped_rounds += rounds,
+        let mut begun = Vec::new();
+        for chain in chains {
+            let mut head = head(*chain);
+            head.name.order = self.next.order;
+            match OpenLog::create(folder, head) {
+                Ok(log) => begun.push(log),
+                Err(source) => {
+                    begun.iter().for_each(|log| drop(folder.remove(&log.file_name)));
+                    return Err(SpoolError::Write(folder.path().to_owned(), source));
+                }
             }
+            self.next.order += 1;
         }
-        if self.precision == Precision::Thin {
-            batch.thin();
-        }
-        self.shelve_batch(&batch)
+        Ok(begun)
     }
 
-    pub(super) fn shelve_batch(&mut self, batch: &Batch) -> Result<(), SpoolError> {
-        let name = BatchName { order: self.next.order, series: batch.series, sequence: batch.sequence };
-        let bytes = batch.seal()?;
-        let rounds = batch.rounds.len() as u64 + batch.dropped_rounds;
-        self.make_room(Place::Memory, bytes.len() as u64 + 4);
-        let put = self.memory.put(name, rounds, &bytes);
-        let sealed = put.map_err(|source| SpoolError::Write(self.memory.folder.clone(), source))?;
-        self.batches.insert(name, (Place::Memory, sealed));
-        self.fresh = Some(name);
-        self.next = BatchName { order: name.order + 1, series: name.series, sequence: name.sequence + 1 };
-        Ok(())
+    /// Fills these logs from now on, notes in them what was given up, and removes those in whose place they come.
+    pub(super) fn take_logs(&mut self, begun: Vec<OpenLog<F>>, given_up: u64) {
+        let mut logs = self.logs.take().map_or([None, None], |logs| logs.map(Some));
+        let mut replaced = Vec::new();
+        for log in begun {
+            replaced.extend(logs[log.head.chain as usize].replace(log));
+        }
+        if let [Some(rounds), Some(changes)] = logs {
+            self.logs = Some([rounds, changes]);
+        }
+        self.drop_rounds(given_up);
+        replaced.iter().for_each(|log| drop(self.memory.folder.remove(&log.file_name)));
     }
 }

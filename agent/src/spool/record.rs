@@ -1,7 +1,4 @@
-//! One record of the open log: what was measured, as bytes that tell by themselves whether they are whole.
-//!
-//! A frame is length, CRC-32 and payload; all numbers are little-endian. Whatever does not read back exactly (a torn
-//! tail, a flipped bit) ends the log there, and is counted, never fatal.
+//! One record of an open log: what was measured, as the payload of a [`frame`](super::frame). Numbers are little-endian.
 
 use std::net::IpAddr;
 
@@ -10,14 +7,13 @@ use kentongan_model::{
     wire::{DeviceReading, Gauge, GaugeReading, Hop, InterfaceReading, Label, MeasuredRound, Trace},
 };
 
-/// The largest payload. A round of 65,535 answered probes takes 262 kB.
-const MAX_PAYLOAD: usize = 512 * 1024;
+use super::{Chain, frame::frame};
 
 /// Something that goes into the next batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
-    /// A round of probes.
-    Round(MeasuredRound),
+    /// A round of probes, and what it means for the state of its target.
+    Round(MeasuredRound, Weight),
     /// An answered SNMP poll.
     Reading(DeviceReading),
     /// A look at gauges.
@@ -28,6 +24,19 @@ pub enum Record {
     Dropped(u64),
 }
 
+/// What a round means for the state of its target. It does not travel: it says what goes last when the spool is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// It confirms what stands.
+    Usual,
+    /// It belongs to a streak that may change what stands.
+    Telling,
+    /// With it something else stands than before.
+    Deciding,
+}
+
+const WEIGHTS: [Weight; 3] = [Weight::Usual, Weight::Telling, Weight::Deciding];
+
 const ROUND: u8 = 1;
 const READING: u8 = 2;
 const DROPPED: u8 = 3;
@@ -35,12 +44,42 @@ const GAUGES: u8 = 4;
 const TRACE: u8 = 5;
 
 impl Record {
+    /// Where it is kept: what tells of a state's change lies apart from the rest, since it is to go last.
+    pub(super) fn chain(&self) -> Chain {
+        match self {
+            Record::Round(_, Weight::Telling | Weight::Deciding) | Record::Trace(_) => Chain::Changes,
+            _ => Chain::Rounds,
+        }
+    }
+
+    /// Whether the collector should know soon.
+    pub(super) fn is_urgent(&self) -> bool {
+        matches!(self, Record::Round(_, Weight::Deciding) | Record::Trace(_))
+    }
+
+    /// When it was measured, in milliseconds since boot.
+    pub(super) fn mono_ms(&self) -> Option<u64> {
+        match self {
+            Record::Round(round, _) => Some(round.mono_ms),
+            Record::Reading(reading) => Some(reading.mono_ms),
+            Record::Gauges(reading) => Some(reading.mono_ms),
+            Record::Trace(trace) => Some(trace.mono_ms),
+            Record::Dropped(_) => None,
+        }
+    }
+
+    /// How many rounds are lost with it.
+    pub(super) fn rounds(&self) -> u64 {
+        u64::from(matches!(self, Record::Round(..)))
+    }
+
     /// The record as a frame.
     pub(super) fn frame(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
-            Record::Round(round) => {
+            Record::Round(round, weight) => {
                 out.push(ROUND);
+                out.push(*weight as u8);
                 out.extend(round.target.to_le_bytes());
                 out.extend(round.mono_ms.to_le_bytes());
                 out.extend(round.sent.to_le_bytes());
@@ -87,12 +126,13 @@ impl Record {
         let mut input = Input(payload);
         let record = match input.byte()? {
             ROUND => {
+                let weight = *WEIGHTS.get(usize::from(input.byte()?))?;
                 let (target, mono_ms, sent) = (input.u16()?, input.u64()?, input.u16()?);
                 let mut rtts_us = Vec::with_capacity(input.0.len() / 4);
                 while !input.0.is_empty() {
                     rtts_us.push(input.u32()?);
                 }
-                Record::Round(MeasuredRound { target, mono_ms, sent, rtts_us })
+                Record::Round(MeasuredRound { target, mono_ms, sent, rtts_us }, weight)
             }
             READING => {
                 let (device, mono_ms) = (input.u16()?, input.u64()?);
@@ -124,30 +164,6 @@ impl Record {
         };
         input.0.is_empty().then_some(record)
     }
-}
-
-/// A payload as a frame.
-pub(super) fn frame(payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len() + 8);
-    out.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend(crc32fast::hash(payload).to_le_bytes());
-    out.extend(payload);
-    out
-}
-
-/// Takes the next whole frame off `bytes`; none at the end, or where what follows is no whole frame.
-pub(super) fn next_frame<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let mut input = Input(bytes);
-    let (length, sum) = (usize::try_from(input.u32()?).ok()?, input.u32()?);
-    if length > MAX_PAYLOAD {
-        return None;
-    }
-    let payload = input.take(length)?;
-    if crc32fast::hash(payload) != sum {
-        return None;
-    }
-    *bytes = input.0;
-    Some(payload)
 }
 
 fn put_interface(out: &mut Vec<u8>, interface: &InterfaceReading) {
@@ -246,7 +262,7 @@ impl<'a> Input<'a> {
         self.take(N)?.try_into().ok()
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
@@ -281,6 +297,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::spool::{folder::Folder, frame::Frames, tests::tearing::Tearing};
 
     fn interface() -> impl Strategy<Value = InterfaceReading> {
         let text = || proptest::option::of("[a-zA-Z0-9 é-]{0,20}");
@@ -313,14 +330,16 @@ mod tests {
         let reading =
             (any::<u16>(), any::<u64>(), any::<Option<u32>>(), prop::collection::vec(interface(), 0..4));
         prop_oneof![
-            (any::<u16>(), any::<u64>(), any::<u16>(), prop::collection::vec(any::<u32>(), 0..9)).prop_map(
-                |(target, mono_ms, sent, rtts_us)| Record::Round(MeasuredRound {
-                    target,
-                    mono_ms,
-                    sent,
-                    rtts_us
-                })
-            ),
+            (
+                any::<u16>(),
+                any::<u64>(),
+                any::<u16>(),
+                prop::collection::vec(any::<u32>(), 0..9),
+                prop::sample::select(&WEIGHTS[..])
+            )
+                .prop_map(|(target, mono_ms, sent, rtts_us, weight)| {
+                    Record::Round(MeasuredRound { target, mono_ms, sent, rtts_us }, weight)
+                }),
             reading.prop_map(|(device, mono_ms, uptime_cs, interfaces)| Record::Reading(DeviceReading {
                 device,
                 mono_ms,
@@ -347,8 +366,10 @@ mod tests {
             let frames: Vec<Vec<u8>> = records.iter().map(Record::frame).collect();
             let whole = frames.concat();
             let read = |bytes: &[u8]| {
-                let mut rest = bytes;
-                std::iter::from_fn(|| next_frame(&mut rest)).map_while(Record::read).collect::<Vec<_>>()
+                let folder = Tearing::default();
+                folder.append(&mut folder.create("log").unwrap(), bytes).unwrap();
+                let mut frames = Frames::of(&folder, "log").unwrap();
+                std::iter::from_fn(|| frames.next(Record::read).unwrap()).collect::<Vec<_>>()
             };
             prop_assert_eq!(&read(&whole), &records);
 

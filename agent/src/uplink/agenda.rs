@@ -1,7 +1,8 @@
 //! What the uplink does next, and when. Pure: times since boot are arguments.
 //!
 //! A report is due every report interval, and at once when a state has changed; the present goes before the plan's
-//! renewal, and that before the backlog. While the collector is away nothing is due before [`Patience`] permits it.
+//! renewal, and that before the backlog, which has a [`Budget`]. While the collector is away it is not bothered before
+//! [`Patience`] permits it; reports are due all the same, since the spool has to know of changes.
 
 use std::time::Duration;
 
@@ -20,8 +21,23 @@ const FIRST_REPORT: Duration = Duration::from_secs(3);
 const GATHER: Duration = Duration::from_millis(100);
 /// Between two reports that changes ask for.
 const CHANGE_PAUSE: Duration = Duration::from_secs(1);
-/// Between two deliveries of the backlog: less than the five a second that a collector takes for long.
+/// Between two deliveries of the backlog, however short: less than the five a second that a collector takes for long.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(300);
+/// A backlog begins within this time after the present has arrived, by chance: many agents come back at once.
+const BACKLOG_SPREAD: Duration = Duration::from_secs(60);
+
+/// How much of a backlog may be sent, so that it chokes neither a thin link nor, with that of all others, the collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Budget {
+    pub(super) bytes_per_minute: u32,
+}
+
+impl Budget {
+    /// How long so many bytes take.
+    fn time_for(self, bytes: u64) -> Duration {
+        Duration::from_millis(bytes.saturating_mul(60_000) / u64::from(self.bytes_per_minute.max(1)))
+    }
+}
 
 /// What is to be done now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +68,8 @@ pub(super) struct Agenda {
     /// Whether the plan was not to be had, or could not be followed, when it was last asked for.
     plan_withheld: bool,
     backlog_due: Duration,
+    /// Whether anything has been delivered since the agent started.
+    has_delivered: bool,
 }
 
 impl Agenda {
@@ -63,26 +81,34 @@ impl Agenda {
             plan_due: now,
             plan_withheld: false,
             backlog_due: now,
+            has_delivered: false,
         }
     }
 
     pub(super) fn next(&self, now: Duration, situation: Situation) -> Step {
         let Situation { plan, waiting, has_open_records } = situation;
         let not_before = self.patience.not_before();
-        if now < not_before {
-            return Step::Wait(not_before - now);
-        }
         let Some(plan) = plan else {
-            return if now >= self.plan_due { Step::FetchPlan } else { Step::Wait(self.plan_due - now) };
+            let due = self.plan_due.max(not_before);
+            return if now >= due { Step::FetchPlan } else { Step::Wait(due - now) };
         };
         // While the collector is away the backlog says that the agent lives; empty reports would say nothing.
         let is_worth_it = waiting.is_none() || has_open_records;
+        if now >= self.report_due && is_worth_it {
+            return Step::Report(plan);
+        }
+        if now < not_before {
+            let until = if is_worth_it { not_before.min(self.report_due) } else { not_before };
+            return Step::Wait(until - now);
+        }
         match waiting {
-            _ if now >= self.report_due && is_worth_it => Step::Report(plan),
             Some((newest, true)) => Step::Deliver(newest),
             _ if now >= self.plan_due => Step::FetchPlan,
             Some((batch, false)) if now >= self.backlog_due => Step::Deliver(batch),
-            Some(_) => Step::Wait(self.backlog_due - now),
+            Some(_) if is_worth_it => {
+                Step::Wait(self.backlog_due.min(self.plan_due).min(self.report_due) - now)
+            }
+            Some(_) => Step::Wait(self.backlog_due.min(self.plan_due) - now),
             None => Step::Wait(self.report_due.min(self.plan_due) - now),
         }
     }
@@ -97,14 +123,38 @@ impl Agenda {
         (self.reported, self.report_due) = (now, now + interval);
     }
 
-    /// The collector has taken, or refused for good, what it was sent.
-    pub(super) fn delivered(&mut self, now: Duration) {
+    /// The collector has taken, or refused for good, what it was sent; so many bytes wait still.
+    pub(super) fn delivered(
+        &mut self,
+        now: Duration,
+        waiting: u64,
+        budget: Budget,
+        jitter: impl Fn(Duration) -> Duration,
+    ) {
         if self.patience.is_tried() {
             // The present goes before the backlog.
             self.report_due = now;
         }
+        if self.patience.is_tried() || !self.has_delivered {
+            let spread = BACKLOG_SPREAD.min(budget.time_for(waiting));
+            // From anywhere between the half and the whole to anywhere between nothing and the whole.
+            self.backlog_due = (now + 2 * jitter(spread)).saturating_sub(spread);
+        }
         self.patience.succeeded();
-        self.backlog_due = now + BACKLOG_PAUSE;
+        self.has_delivered = true;
+    }
+
+    /// So many bytes of the backlog are being sent, whatever becomes of them: the next wait until the budget has them
+    /// again, and up to half as long by chance.
+    pub(super) fn sends_backlog(
+        &mut self,
+        now: Duration,
+        bytes: u64,
+        budget: Budget,
+        jitter: impl Fn(Duration) -> Duration,
+    ) {
+        let time = budget.time_for(bytes).max(BACKLOG_PAUSE);
+        self.backlog_due = now + time / 2 + jitter(time);
     }
 
     /// The collector says that it has another plan. One that was not to be had is not asked for at once all the same.
@@ -130,9 +180,12 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     const PLAN: PlanRevision = PlanRevision(7);
+    const BUDGET: Budget = Budget { bytes_per_minute: 60_000 };
 
     fn at(ms: u64) -> Duration {
         Duration::from_secs(1_000) + Duration::from_millis(ms)
@@ -184,26 +237,100 @@ mod tests {
         assert_eq!(agenda.next(at(100), waiting((batch(9), true))), Step::Deliver(batch(9)));
         assert_eq!(agenda.next(at(100), waiting((batch(1), false))), Step::FetchPlan);
         agenda.plan_is_known(at(100), None);
-        agenda.delivered(at(100));
-        assert_eq!(agenda.next(at(100), waiting((batch(1), false))), Step::Wait(BACKLOG_PAUSE));
-        assert_eq!(agenda.next(at(400), waiting((batch(1), false))), Step::Deliver(batch(1)));
+        agenda.sends_backlog(at(100), 1_000, BUDGET, |time| time);
+        assert_eq!(
+            agenda.next(at(100), waiting((batch(1), false))),
+            Step::Wait(Duration::from_millis(1_500))
+        );
+        assert_eq!(agenda.next(at(1_600), waiting((batch(1), false))), Step::Deliver(batch(1)));
     }
 
     #[test]
-    fn while_the_collector_is_away_reports_are_sealed_only_when_it_is_tried_and_the_present_is_sent_when_it_is_back()
-     {
+    fn while_the_collector_is_away_reports_are_sealed_and_when_it_is_back_the_present_goes_first() {
         let mut agenda = running();
         let backlog = Situation { waiting: Some((batch(1), true)), ..calm() };
         agenda.patience.failed(at(29_000), |wait| wait * 4);
+        assert_eq!(agenda.next(at(29_500), backlog), Step::Wait(Duration::from_millis(500)));
+        assert_eq!(agenda.next(at(31_000), backlog), Step::Report(PLAN));
+        agenda.reported(at(31_000), Duration::from_secs(30));
         assert_eq!(agenda.next(at(31_000), backlog), Step::Wait(Duration::from_secs(2)));
-        assert_eq!(agenda.next(at(33_000), backlog), Step::Report(PLAN));
-        agenda.reported(at(33_000), Duration::from_secs(30));
         assert_eq!(agenda.next(at(33_000), backlog), Step::Deliver(batch(1)));
-        agenda.delivered(at(33_100));
+        agenda.delivered(at(33_100), 0, BUDGET, |time| time);
         assert_eq!(agenda.next(at(33_100), calm()), Step::Report(PLAN));
         // Nothing measured and something waiting: an empty report would say nothing.
         let nothing_new = Situation { has_open_records: false, ..backlog };
         assert_eq!(agenda.next(at(33_100), nothing_new), Step::Deliver(batch(1)));
+    }
+
+    #[test]
+    fn a_change_is_sealed_at_once_though_the_collector_asked_to_wait_and_it_is_not_bothered() {
+        let mut agenda = running();
+        let backlog = Situation { waiting: Some((batch(1), true)), ..calm() };
+        agenda.patience.told_to_wait(at(1_000), Duration::from_secs(300), |_| Duration::ZERO);
+        agenda.state_changed(at(5_000));
+        assert_eq!(agenda.next(at(5_100), backlog), Step::Report(PLAN));
+        agenda.reported(at(5_100), Duration::from_secs(30));
+        let mut now = at(5_100);
+        while let Step::Wait(wait) = agenda.next(now, backlog) {
+            now += wait;
+            agenda.reported(now, Duration::from_secs(30));
+        }
+        assert_eq!(now, at(301_000));
+    }
+
+    /// What 500 agents send that had no collector for a day and get it back at the same moment: the bytes of each
+    /// second. Each has 144 batches of 3 kB.
+    fn all_come_back(agents: u64) -> Vec<u64> {
+        let mut load = vec![0; 3_600];
+        for agent in 0..agents {
+            let chance = Cell::new(agent);
+            let jitter = |whole: Duration| {
+                // A multiplier and a summand of Knuth's (MMIX); the highest bits are the best.
+                chance.set(
+                    chance
+                        .get()
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1_442_695_040_888_963_407),
+                );
+                whole / 2 + whole / 2 * (chance.get() >> 48) as u32 / 65_536
+            };
+            let mut agenda = running();
+            (0..12).for_each(|_| agenda.patience.failed(at(0), jitter));
+            let (mut now, mut waiting) = (agenda.patience.not_before(), 144 * 3_000);
+            agenda.delivered(now, waiting, BUDGET, jitter);
+            agenda.reported(now, Duration::from_secs(30));
+            while waiting > 0 {
+                let situation =
+                    Situation { waiting: Some((batch(1), false)), has_open_records: false, ..calm() };
+                match agenda.next(now, situation) {
+                    Step::Wait(wait) => now += wait,
+                    Step::FetchPlan => agenda.plan_is_known(now, None),
+                    Step::Deliver(_) => {
+                        agenda.sends_backlog(now, 3_000, BUDGET, jitter);
+                        agenda.delivered(now, waiting, BUDGET, jitter);
+                        load[(now - at(0)).as_secs() as usize] += 3_000;
+                        waiting -= 3_000;
+                    }
+                    Step::Report(_) => unreachable!("nothing has been measured"),
+                }
+            }
+        }
+        load
+    }
+    #[test]
+    fn five_hundred_agents_that_come_back_at_once_neither_come_at_once_nor_choke_anything() {
+        let load = all_come_back(500);
+        let (sum, most) = (load.iter().sum::<u64>(), load.iter().max().unwrap());
+        assert_eq!(sum, 500 * 144 * 3_000);
+        let first = load.iter().position(|bytes| *bytes > 0).unwrap();
+        // Together they may send 500 kB a second; a bare second is half of that off by chance at most.
+        let budget = 500 * u64::from(BUDGET.bytes_per_minute) / 60;
+        assert!(*most < budget * 5 / 4, "{most} bytes in a second, {budget} are to be had");
+        assert!(load[first..first + 5].iter().sum::<u64>() < budget, "they all come at once");
+        // No agent sends more than its budget in any minute, but for the batch that it has begun with.
+        for of_one in all_come_back(1).windows(60) {
+            assert!(of_one.iter().sum::<u64>() <= 60_000 + 3_000);
+        }
     }
 
     #[test]

@@ -14,14 +14,14 @@ use std::{sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use kentongan_model::{
     id::Vantage,
-    plan::{PlanRevision, Precision},
+    plan::{DEFAULT_BACKLOG, PlanRevision, Precision},
     time::Clock,
     wire::Delivery,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use agenda::{Agenda, Situation, Step};
+use agenda::{Agenda, Budget, Situation, Step};
 pub use answer::Disposition;
 use collector::{Collector, PlanReply, Reply};
 pub use connection::{AddressError, CallError};
@@ -33,6 +33,8 @@ use crate::{
     spool::BatchName,
 };
 
+/// A wait that the collector asks for once, and that flash is not written for.
+const MOMENT: Duration = Duration::from_secs(10);
 /// How long a stop may take to deliver what there is.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -115,6 +117,9 @@ impl Uplink {
         if let Err(error) = self.keeping.spool().seal(plan, &now) {
             tracing::error!("cannot seal a report: {}", crate::told(&error));
         }
+        if self.agenda.patience.is_tried() {
+            self.retreat();
+        }
         let interval =
             self.plans.borrow().as_ref().map_or(Duration::from_secs(1), |plan| plan.report_interval());
         self.agenda.reported(Duration::from_millis(now.mono_ms), interval);
@@ -130,6 +135,10 @@ impl Uplink {
                 return self.failed();
             }
         };
+        if !self.keeping.spool().is_newest(batch) {
+            let (now, length) = (self.clock.since_boot(), sealed.len() as u64);
+            self.agenda.sends_backlog(now, length, self.budget(), chance::jitter);
+        }
         let clock = Arc::clone(&self.clock);
         match self.collector.deliver(|| Delivery::wrap(&clock.stamp(), &sealed)).await {
             Ok(reply) => self.obey(batch, &reply),
@@ -150,7 +159,7 @@ impl Uplink {
                     let waiting = self.keeping.spool().waiting();
                     tracing::info!(waiting, "the collector takes deliveries again");
                 }
-                self.agenda.delivered(now);
+                self.delivered(now);
             }
             Disposition::Refused => {
                 tracing::error!(
@@ -159,7 +168,7 @@ impl Uplink {
                     "the collector refuses a batch for good; it is dropped: {said}"
                 );
                 self.keeping.spool().refuse(batch);
-                self.agenda.delivered(now);
+                self.delivered(now);
             }
             Disposition::Clash => {
                 tracing::error!(
@@ -177,6 +186,17 @@ impl Uplink {
         }
     }
 
+    fn delivered(&mut self, now: Duration) {
+        let waiting = self.keeping.spool().waiting_bytes();
+        self.agenda.delivered(now, waiting, self.budget(), chance::jitter);
+    }
+
+    fn budget(&self) -> Budget {
+        let plan = self.plans.borrow();
+        let told = plan.as_ref().map(|plan| plan.plan.backlog_bytes_per_minute);
+        Budget { bytes_per_minute: told.unwrap_or(DEFAULT_BACKLOG) }
+    }
+
     /// The collector does not do now what it was asked to.
     fn put_off(&mut self, reply: &Reply) {
         let Reply { status, said, .. } = reply;
@@ -189,8 +209,12 @@ impl Uplink {
             _ => self.say_failure(&format!("the collector answers {status}: {said}")),
         }
         if let Disposition::Wait(wait) = reply.disposition {
-            self.agenda.patience.told_to_wait(self.clock.since_boot(), wait);
-            self.retreat();
+            // A collector that is there and asks for a moment is no reason to write flash.
+            let is_moment = wait <= MOMENT && !self.agenda.patience.is_tried();
+            self.agenda.patience.told_to_wait(self.clock.since_boot(), wait, chance::jitter);
+            if !is_moment {
+                self.retreat();
+            }
         } else {
             self.failed();
         }
@@ -251,7 +275,7 @@ impl Uplink {
     }
 
     fn retreat(&self) {
-        if let Err(error) = self.keeping.spool().retreat() {
+        if let Err(error) = self.keeping.spool().retreat(&self.clock.stamp()) {
             tracing::error!("undelivered batches stay in memory: {}", crate::told(&error));
         }
     }
@@ -277,7 +301,9 @@ impl Uplink {
             }
         };
         let _ = tokio::time::timeout(LAST_WORDS, all).await;
-        self.retreat();
+        if let Err(error) = self.keeping.spool().stow(&self.clock.stamp()) {
+            tracing::error!("not all that is undelivered is on disk: {}", crate::told(&error));
+        }
         let waiting = self.keeping.spool().waiting();
         let losses = self.keeping.spool().losses();
         tracing::info!(waiting, ?losses, "stopped");

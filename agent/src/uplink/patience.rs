@@ -40,9 +40,16 @@ impl Patience {
         (self.not_before, self.told_to_wait, self.last_try) = (now + jitter(wait), false, now);
     }
 
-    pub(super) fn told_to_wait(&mut self, now: Duration, wait: Duration) {
+    /// The collector asks to wait so long. Many agents may have been told the same at the same time: each adds up to a
+    /// quarter by chance.
+    pub(super) fn told_to_wait(
+        &mut self,
+        now: Duration,
+        wait: Duration,
+        jitter: impl Fn(Duration) -> Duration,
+    ) {
         self.failures = self.failures.saturating_add(1);
-        (self.not_before, self.told_to_wait, self.last_try) = (now + wait, true, now);
+        (self.not_before, self.told_to_wait, self.last_try) = (now + wait + jitter(wait / 4), true, now);
     }
 
     /// Something urgent has come up.
@@ -85,8 +92,8 @@ mod tests {
         assert_eq!(patience.not_before(), seconds(105));
         patience.hasten(seconds(130));
         assert!(patience.not_before() <= seconds(130));
-        patience.told_to_wait(seconds(130), seconds(300));
+        patience.told_to_wait(seconds(130), seconds(300), |_| seconds(7));
         patience.hasten(seconds(200));
-        assert_eq!(patience.not_before(), seconds(430));
+        assert_eq!(patience.not_before(), seconds(437));
     }
 }
