@@ -1,18 +1,19 @@
 //! `kentongan-agent`: the agent as a program of its own, for a router. It reads its few lines of configuration, runs the
 //! library on one thread, and ends cleanly on SIGTERM and SIGINT.
 
-use std::{io::IsTerminal, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use kentongan_agent::Config;
 use kentongan_model::time::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 mod arguments;
+mod log;
 
 use arguments::{Arguments, Wish};
+use log::Log;
 
 /// The environment variable that says what to tell, where `--log` does not.
 const LOG_VARIABLE: &str = "KENTONGAN_LOG";
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let log = arguments.log.clone().or_else(|| std::env::var(LOG_VARIABLE).ok());
-    tell(log.as_deref().unwrap_or("info"))?;
+    Log::begin(log.as_deref().unwrap_or("info").parse().context("the --log filter is not right")?);
     let config = Config::read(&arguments.config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -64,14 +65,4 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         kentongan_agent::run(config, Arc::new(SystemClock::new()), stop).await?;
         Ok(())
     })
-}
-
-/// Has what `filter` lets through told on standard error.
-fn tell(filter: &str) -> anyhow::Result<()> {
-    let filter: Targets = filter.parse().context("the --log filter is not right; give one such as debug")?;
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    tracing_subscriber::registry().with(filter).with(lines).init();
-    Ok(())
 }
