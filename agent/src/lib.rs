@@ -9,6 +9,7 @@
 mod chance;
 pub mod config;
 pub mod decision;
+mod host;
 pub mod icmp;
 mod keeping;
 pub mod pace;
@@ -92,10 +93,17 @@ pub async fn run_with<P: Pinger>(
         keeping: keeping.clone(),
         orders,
     };
+    let host = host::Host {
+        clock: Arc::clone(&clock),
+        plans: followed.clone(),
+        keeping: keeping.clone(),
+        state_dir: config.state_dir.clone(),
+    };
     let polls = snmp::Polls { clock, plans: followed, keeping };
     measurers.spawn(rounds.run(measuring.clone()));
     measurers.spawn(polls.run(measuring.clone()));
     measurers.spawn(traces.run(measuring.clone()));
+    measurers.spawn(host.run(measuring.clone()));
 
     // The uplink ends last: it takes along what the others measured to the end.
     let measured = CancellationToken::new();

@@ -49,7 +49,7 @@ pub(crate) fn client_config(ca_file: Option<&PathBuf>) -> Result<ClientConfig, C
 }
 
 /// ring without its private keys.
-fn verifying_only() -> CryptoProvider {
+pub(crate) fn verifying_only() -> CryptoProvider {
     CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() }
 }
 

@@ -16,7 +16,7 @@ use tokio_rustls::{
             Resumption,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         },
-        crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+        crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
         pki_types::{CertificateDer, ServerName, UnixTime},
     },
 };
@@ -49,7 +49,7 @@ impl Tls {
 }
 
 fn connector() -> Option<TlsConnector> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(crate::tls::verifying_only());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_safe_default_protocol_versions().ok()?;
     let anyone = Arc::new(Anyone(provider));
