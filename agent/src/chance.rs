@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-pub(crate) fn u64() -> u64 {
-    let mut bytes = [0; 8];
+pub(crate) fn bytes<const COUNT: usize>() -> [u8; COUNT] {
+    let mut bytes = [0; COUNT];
     // A system without random numbers gives zeros: numbers repeat, and nothing breaks.
     let _ = getrandom::fill(&mut bytes);
-    u64::from_le_bytes(bytes)
+    bytes
+}
+
+pub(crate) fn u64() -> u64 {
+    u64::from_le_bytes(bytes())
 }
 
 pub(crate) fn u32() -> u32 {

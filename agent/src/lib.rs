@@ -22,6 +22,7 @@ pub mod snmp;
 pub mod spool;
 mod tls;
 mod trace;
+pub mod traffic;
 pub mod uplink;
 
 use std::{sync::Arc, time::Duration};
@@ -37,6 +38,7 @@ use pinger::Pinger;
 use plan_cache::PlanCache;
 use spool::{Limits, Spool, SpoolError};
 pub use tls::CaFileError;
+use traffic::Traffic;
 use uplink::{AddressError, Uplink};
 
 /// Why an agent cannot run.
@@ -81,7 +83,8 @@ pub async fn run_with<P: Pinger>(
     let keeping = Keeping::new(spool, Arc::clone(&clock));
     let cache = PlanCache::new(&config.state_dir);
     let (plans, followed) = watch::channel(cache.load(&agent).map(Arc::new));
-    let uplink = Uplink::new(&config, Arc::clone(&clock), keeping.clone(), cache, plans)?;
+    let traffic = Traffic::default();
+    let uplink = Uplink::new(&config, Arc::clone(&clock), keeping.clone(), cache, plans, &traffic)?;
 
     let measuring = stop.child_token();
     let mut measurers = JoinSet::new();

@@ -8,10 +8,15 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio_rustls::rustls::{
     self, ClientConfig, RootCertStore,
+    client::Resumption,
     crypto::{CryptoProvider, KeyProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     sign::SigningKey,
 };
+
+/// Sessions that are kept to be resumed, the collector's; the oldest goes. A connection that resumes one is not told the
+/// certificates again.
+const SESSIONS: usize = 8;
 
 /// Why the CA certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +50,9 @@ pub(crate) fn client_config(ca_file: Option<&PathBuf>) -> Result<ClientConfig, C
     let builder = ClientConfig::builder_with_provider(Arc::new(verifying_only()))
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(error.to_string()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.resumption = Resumption::in_memory_sessions(SESSIONS);
+    Ok(config)
 }
 
 /// ring without its private keys.

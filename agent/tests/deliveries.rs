@@ -81,7 +81,7 @@ async fn a_lost_acknowledgement_brings_the_same_bytes_again() {
 async fn a_collector_that_asks_to_wait_is_left_alone_for_so_long() {
     let folder = tempfile::tempdir().unwrap();
     let collector = FakeCollector::start(&plan(vec![target("kec-a/router", "127.0.0.1")], vec![])).await;
-    collector.expect([Mood::Asks("2")]);
+    collector.expect([Mood::Asks(2)]);
     beside_agent(collector.config(folder.path()), async {
         until("the delivery was put off", || collector.moods_left() == 0).await;
         until("it came", || by_name(&collector.arrivals()).keys().any(|(_, sequence)| *sequence == 1)).await;

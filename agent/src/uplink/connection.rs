@@ -1,17 +1,19 @@
-//! One connection to the collector, kept alive, plain or TLS: what a request travels on.
+//! One connection to the collector, kept alive, plain or TLS: what a request travels on, and what becomes a stream.
 //!
 //! Everything has a deadline: resolving and connecting, and the request as a whole. A connection that failed in any way
-//! is never used again; a request on a kept connection that had died meanwhile is repeated once on a new one.
+//! is never used again; a request on a kept connection that had died meanwhile is repeated once on a new one. TLS
+//! sessions are resumed, so that a new connection need not be told the certificates again.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Request, Uri,
+    Request, StatusCode, Uri,
     body::Incoming,
     client::conn::http1::{self, SendRequest},
     header::{HeaderMap, HeaderValue},
+    upgrade::Upgraded,
 };
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -20,7 +22,11 @@ use tokio_rustls::{
     rustls::{self, CertificateError, pki_types::ServerName},
 };
 
-use crate::tls::{self, CaFileError};
+use super::stream::StreamError;
+use crate::{
+    tls::{self, CaFileError},
+    traffic::Traffic,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A request has this long, and more for a long body: a second for each 4 kB.
@@ -76,6 +82,14 @@ pub enum CallError {
     /// What this agent says cannot be put into a request.
     #[error("cannot make a request")]
     Request(#[from] hyper::http::Error),
+    /// The stream cannot go on.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+}
+
+/// How long an exchange may take that sends so many bytes.
+pub(super) fn allowed(bytes: u64) -> Duration {
+    REQUEST_TIMEOUT + Duration::from_secs(bytes / 4096)
 }
 
 /// An answer, read to its end.
@@ -84,6 +98,14 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+}
+
+/// What became of the wish to leave HTTP.
+pub(super) enum Upgrade {
+    /// It was granted, with these headers.
+    Granted(HeaderMap, Upgraded),
+    /// It was not.
+    Refused(Answer),
 }
 
 impl Answer {
@@ -100,11 +122,16 @@ pub(super) struct Connection {
     /// The path in front of every path, without a slash at its end.
     base: String,
     authority: HeaderValue,
+    traffic: Traffic,
     kept: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Connection {
-    pub(super) fn to(collector: &str, ca_file: Option<&PathBuf>) -> Result<Self, AddressError> {
+    pub(super) fn to(
+        collector: &str,
+        ca_file: Option<&PathBuf>,
+        traffic: Traffic,
+    ) -> Result<Self, AddressError> {
         let malformed = || AddressError::Malformed(collector.to_owned());
         let uri: Uri = collector.parse().map_err(|_| malformed())?;
         let (scheme, authority) = (uri.scheme_str(), uri.authority());
@@ -124,16 +151,22 @@ impl Connection {
         let port = authority.port_u16().unwrap_or(default_port);
         let base = uri.path().trim_end_matches('/').to_owned();
         let header = HeaderValue::from_str(authority.as_str()).map_err(|_| malformed())?;
-        Ok(Connection { host, port, tls, base, authority: header, kept: None })
+        Ok(Connection { host, port, tls, base, authority: header, traffic, kept: None })
     }
 
     /// Sends what `make` makes and reads the answer, of at most `limit` bytes. `make` is called when the connection
     /// stands, so that what it says of the time is true.
-    pub(super) async fn call(
-        &mut self,
-        make: impl Fn() -> Result<Request<Full<Bytes>>, hyper::http::Error>,
-        limit: usize,
-    ) -> Result<Answer, CallError> {
+    pub(super) async fn call(&mut self, make: impl Make, limit: usize) -> Result<Answer, CallError> {
+        match self.upgrade(make, limit).await? {
+            Upgrade::Refused(answer) => Ok(answer),
+            Upgrade::Granted(headers, _) => {
+                Ok(Answer { status: StatusCode::SWITCHING_PROTOCOLS.as_u16(), headers, body: Bytes::new() })
+            }
+        }
+    }
+
+    /// The same for a request that asks to go on in another protocol: then the connection is given away.
+    pub(super) async fn upgrade(&mut self, make: impl Make, limit: usize) -> Result<Upgrade, CallError> {
         if let Some(sender) = self.kept.take().filter(|sender| !sender.is_closed()) {
             match self.send(sender, make()?, limit).await {
                 // It had been closed at the other end, or its NAT entry had gone: nothing says that it was read.
@@ -146,26 +179,34 @@ impl Connection {
         self.send(sender, make()?, limit).await
     }
 
+    /// Does not keep the connection, if there is one.
+    pub(super) fn hang_up(&mut self) {
+        self.kept = None;
+    }
+
     async fn send(
         &mut self,
         mut sender: SendRequest<Full<Bytes>>,
         mut request: Request<Full<Bytes>>,
         limit: usize,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<Upgrade, CallError> {
         let uri = format!("{}{}", self.base, request.uri());
         *request.uri_mut() = uri.parse().map_err(hyper::http::Error::from)?;
         request.headers_mut().insert("host", self.authority.clone());
         let length = hyper::body::Body::size_hint(request.body()).lower();
-        let allowed = REQUEST_TIMEOUT + Duration::from_secs(length / 4096);
         let exchange = async {
             sender.ready().await?;
-            let response = sender.send_request(request).await?;
-            read(response, limit).await
+            let mut response = sender.send_request(request).await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let upgraded = hyper::upgrade::on(&mut response).await?;
+                return Ok(Upgrade::Granted(response.into_parts().0.headers, upgraded));
+            }
+            read(response, limit).await.map(Upgrade::Refused)
         };
-        let answer = tokio::time::timeout(allowed, exchange)
+        let answer = tokio::time::timeout(allowed(length), exchange)
             .await
             .map_err(|_| CallError::Timeout(self.address()))??;
-        self.kept = Some(sender);
+        self.kept = matches!(answer, Upgrade::Refused(_)).then_some(sender);
         Ok(answer)
     }
 
@@ -176,6 +217,7 @@ impl Connection {
         // What the system does not support it does not need: the request's own deadline holds.
         let _ = stream.set_nodelay(true);
         let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+        let stream = self.traffic.counting(stream);
         match &self.tls {
             None => Self::handshake(TokioIo::new(stream)).await,
             Some((connector, name)) => {
@@ -199,17 +241,22 @@ impl Connection {
         let (sender, connection) = http1::Builder::new().max_buf_size(32 * 1024).handshake(stream).await?;
         // Ends with the connection, or when the sender is dropped.
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!("connection to the collector: {error}");
             }
         });
         Ok(sender)
     }
 
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 }
+
+/// Makes a request, again if need be.
+pub(super) trait Make: Fn() -> Result<Request<Full<Bytes>>, hyper::http::Error> {}
+
+impl<F: Fn() -> Result<Request<Full<Bytes>>, hyper::http::Error>> Make for F {}
 
 /// Whether a certificate is refused for its time alone: a router that has just started may believe that it is 1970.
 fn is_of_another_time(error: &io::Error) -> bool {

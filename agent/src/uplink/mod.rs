@@ -7,7 +7,12 @@ mod agenda;
 mod answer;
 mod collector;
 mod connection;
+mod frame;
+mod greeting;
+mod leaning;
+mod line;
 mod patience;
+mod stream;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,27 +21,34 @@ use kentongan_model::{
     id::Vantage,
     plan::{DEFAULT_BACKLOG, PlanRevision, Precision},
     time::Clock,
-    wire::Delivery,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use agenda::{Agenda, Budget, Situation, Step};
 pub use answer::Disposition;
-use collector::{Collector, PlanReply, Reply};
+pub use collector::{Collector, Parcel, PlanReply, Replies, Reply};
 pub use connection::{AddressError, CallError};
+pub use frame::FrameError;
+pub use stream::StreamError;
 
 use crate::{
     Config, chance,
     keeping::Keeping,
     plan_cache::{LoadedPlan, PlanCache},
     spool::BatchName,
+    traffic::Traffic,
 };
 
 /// A wait that the collector asks for once, and that flash is not written for.
 const MOMENT: Duration = Duration::from_secs(10);
 /// How long a stop may take to deliver what there is.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How often the bytes that were sent and received are told.
+const TRAFFIC_INTERVAL: Duration = Duration::from_secs(600);
+/// What a stream that broke left unanswered is sent again after this at most, half of it by chance: when a collector
+/// dies, all its agents notice in the same moment.
+const COLLECT: Duration = Duration::from_secs(10);
 
 /// The task that delivers.
 pub(crate) struct Uplink {
@@ -47,6 +59,15 @@ pub(crate) struct Uplink {
     cache: PlanCache,
     plans: watch::Sender<Option<Arc<LoadedPlan>>>,
     agenda: Agenda,
+    traffic: Traffic,
+    /// When that was last told.
+    traffic_told: Duration,
+    /// Whether a state has changed since the last report.
+    has_changed: bool,
+    /// Whether nothing but its time asked for the last report: then its answer may wait.
+    is_routine: bool,
+    /// Until when what a broken stream left unanswered is left alone, unless something has changed.
+    left_alone_until: Duration,
 }
 
 impl Uplink {
@@ -56,11 +77,26 @@ impl Uplink {
         keeping: Keeping,
         cache: PlanCache,
         plans: watch::Sender<Option<Arc<LoadedPlan>>>,
+        traffic: &Traffic,
     ) -> Result<Self, AddressError> {
         let own = config.agent.clone();
-        let collector = Collector::new(config)?;
-        let agenda = Agenda::new(clock.since_boot());
-        Ok(Uplink { own, collector, clock, keeping, cache, plans, agenda })
+        let collector = Collector::new(config, traffic.clone())?;
+        let clock_now = clock.since_boot();
+        let agenda = Agenda::new(clock_now);
+        Ok(Uplink {
+            own,
+            collector,
+            clock,
+            keeping,
+            cache,
+            plans,
+            agenda,
+            traffic: traffic.clone(),
+            traffic_told: clock_now,
+            has_changed: false,
+            is_routine: false,
+            left_alone_until: Duration::ZERO,
+        })
     }
 
     /// Delivers until told to stop; then seals what there is, delivers what can be delivered quickly, and puts the rest on
@@ -69,13 +105,19 @@ impl Uplink {
         let keeping = self.keeping.clone();
         loop {
             if keeping.changed().now_or_never().is_some() {
-                self.agenda.state_changed(self.clock.since_boot());
+                self.state_changed();
             }
-            match self.agenda.next(self.clock.since_boot(), self.situation()) {
+            let now = self.clock.since_boot();
+            let step = match self.agenda.next(now, self.situation(now)) {
+                Step::Wait(wait) => Step::Wait(self.at_most(wait, now)),
+                step => step,
+            };
+            match step {
                 Step::Wait(wait) => tokio::select! {
                     biased;
                     () = stop.cancelled() => break,
-                    () = keeping.changed() => self.agenda.state_changed(self.clock.since_boot()),
+                    () = keeping.changed() => self.state_changed(),
+                    heard = self.collector.listen() => self.hear(heard),
                     () = tokio::time::sleep(wait) => {}
                 },
                 step => tokio::select! {
@@ -88,13 +130,28 @@ impl Uplink {
         self.end().await;
     }
 
-    fn situation(&self) -> Situation {
+    fn state_changed(&mut self) {
+        self.has_changed = true;
+        self.agenda.state_changed(self.clock.since_boot());
+    }
+
+    fn situation(&self, now: Duration) -> Situation {
         let spool = self.keeping.spool();
+        let is_due = |batch: &BatchName| {
+            let is_left_alone = self.is_routine && now < self.left_alone_until;
+            !is_left_alone && !self.collector.owes_answer(*batch)
+        };
         Situation {
             plan: self.revision(),
-            waiting: spool.next().map(|batch| (batch, spool.is_newest(batch))),
+            waiting: spool.next().filter(is_due).map(|batch| (batch, spool.is_newest(batch))),
             has_open_records: spool.has_open_records(),
         }
+    }
+
+    /// A wait that ends when what was left alone is due.
+    fn at_most(&self, wait: Duration, now: Duration) -> Duration {
+        let left_alone = self.left_alone_until.checked_sub(now).filter(|left| !left.is_zero());
+        left_alone.map_or(wait, |left| left.min(wait))
     }
 
     fn revision(&self) -> Option<PlanRevision> {
@@ -111,6 +168,9 @@ impl Uplink {
     }
 
     fn report(&mut self, plan: PlanRevision) {
+        if self.clock.since_boot().saturating_sub(self.traffic_told) >= TRAFFIC_INTERVAL {
+            self.tell_traffic(plan);
+        }
         let now = self.clock.stamp();
         let precision = self.plans.borrow().as_ref().map_or(Precision::Full, |plan| plan.plan.precision);
         self.keeping.spool().keep_to(precision);
@@ -122,7 +182,13 @@ impl Uplink {
         }
         let interval =
             self.plans.borrow().as_ref().map_or(Duration::from_secs(1), |plan| plan.report_interval());
+        self.is_routine = !std::mem::take(&mut self.has_changed);
         self.agenda.reported(Duration::from_millis(now.mono_ms), interval);
+    }
+
+    fn tell_traffic(&mut self, plan: PlanRevision) {
+        self.traffic_told = self.clock.since_boot();
+        self.keeping.keep_gauges(plan, self.traffic.reading(self.clock.stamp().mono_ms));
     }
 
     async fn deliver(&mut self, batch: BatchName) {
@@ -139,13 +205,37 @@ impl Uplink {
             let (now, length) = (self.clock.since_boot(), sealed.len() as u64);
             self.agenda.sends_backlog(now, length, self.budget(), chance::jitter);
         }
-        let clock = Arc::clone(&self.clock);
-        match self.collector.deliver(|| Delivery::wrap(&clock.stamp(), &sealed)).await {
-            Ok(reply) => self.obey(batch, &reply),
+        let may_wait = self.is_routine && !self.agenda.patience.is_tried() && {
+            let spool = self.keeping.spool();
+            // While anything else waits, the next step depends on the answer.
+            spool.is_newest(batch) && spool.waiting() <= self.collector.unanswered() + 1
+        };
+        let parcel = Parcel { name: batch, sealed: &sealed, may_wait };
+        match self.collector.deliver(&parcel, self.clock.as_ref()).await {
+            Ok(replies) => self.obey_all(&replies),
             Err(error) => {
                 self.say_failure(&format!("delivery failed: {}", crate::told(&error)));
                 self.failed();
             }
+        }
+    }
+
+    /// The stream has said something unasked, or is gone.
+    fn hear(&mut self, heard: Result<Replies, CallError>) {
+        match heard {
+            Ok(replies) => self.obey_all(&replies),
+            Err(error) => {
+                tracing::debug!("{}", crate::told(&error));
+                if self.keeping.spool().waiting() > 0 {
+                    self.left_alone_until = self.clock.since_boot() + chance::jitter(COLLECT);
+                }
+            }
+        }
+    }
+
+    fn obey_all(&mut self, replies: &Replies) {
+        for (batch, reply) in replies {
+            self.obey(*batch, reply);
         }
     }
 
@@ -180,9 +270,11 @@ impl Uplink {
             }
             Disposition::Unwelcome | Disposition::Wait(_) | Disposition::Retry => self.put_off(reply),
         }
-        let known = self.revision();
-        if reply.plan.is_some_and(|told| Some(told) != known) {
-            self.agenda.plan_is_outdated(now);
+        match (reply.plan, self.revision()) {
+            // As good as having asked.
+            (Some(told), Some(known)) if told == known => self.agenda.plan_is_known(now, None),
+            (Some(_), _) => self.agenda.plan_is_outdated(now),
+            (None, _) => {}
         }
     }
 
@@ -291,6 +383,9 @@ impl Uplink {
 
     async fn end(&mut self) {
         if let Some(plan) = self.revision().filter(|_| self.keeping.spool().has_open_records()) {
+            // The count ends with the program, and no later answer acknowledges this.
+            self.tell_traffic(plan);
+            self.has_changed = true;
             self.report(plan);
         }
         let all = async {

@@ -14,17 +14,21 @@ use std::{
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, State},
+    extract::{
+        DefaultBodyLimit, State,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use kentongan_agent::{Config, icmp::Engine};
 use kentongan_model::{
+    answer::{Answer, Answers},
     plan::{Plan, PlanRevision, PlannedDevice, PlannedTarget, Precision},
     probe::Probe,
     secret::Secret,
-    wire::{Batch, split},
+    wire::{BaseTag, Batch, Delivery, WireError, split},
 };
 
 pub const TOKEN: &str = "kunci-rahasia";
@@ -39,7 +43,7 @@ pub enum Mood {
     /// Answers with this status, keeps nothing.
     Says(u16),
     /// Answers 503 with `Retry-After`, keeps nothing.
-    Asks(&'static str),
+    Asks(u32),
 }
 
 /// One delivery that arrived.
@@ -56,6 +60,49 @@ struct Kept {
     arrivals: Vec<Arrival>,
     plans_sent: usize,
     plans_unchanged: usize,
+    /// Whether it has no streams, as one behind a proxy without upgrades.
+    posts_only: bool,
+    /// Streams that were opened, and deliveries that came without one.
+    streams: usize,
+    posts: usize,
+    /// Deliveries that leant on another batch.
+    leaning: usize,
+}
+
+/// What became of a delivery.
+enum Verdict {
+    Answered(Answer),
+    /// Kept, and the connection is to break off.
+    BrokenOff,
+}
+
+impl Kept {
+    fn take(&mut self, delivery: &[u8]) -> Verdict {
+        let mood = self.moods.pop_front();
+        let plan = Some(PlanRevision::of_json(&self.plan));
+        let answer = |status, retry_after_s, plan| {
+            Verdict::Answered(Answer { status, retry_after_s, plan, said: String::new() })
+        };
+        match mood {
+            Some(Mood::Says(status)) => return answer(status, None, None),
+            Some(Mood::Refuses) => return answer(422, None, plan),
+            Some(Mood::Asks(seconds)) => return answer(503, Some(seconds), None),
+            Some(Mood::KeepsButBreaksOff) | None => {}
+        }
+        let known = |tag| {
+            let mut latest = self.arrivals.iter().rev().map(|arrival| &arrival.batch);
+            latest.find(|batch| BaseTag::of(batch.sequence) == tag).cloned()
+        };
+        let batch = match Delivery::decode_with(delivery, known) {
+            Ok(delivery) => delivery.batch,
+            Err(WireError::Base) => return answer(424, None, None),
+            Err(error) => panic!("{error}"),
+        };
+        let sealed = batch.seal().unwrap();
+        self.leaning += usize::from(split(delivery).is_err());
+        self.arrivals.push(Arrival { batch, sealed });
+        if mood == Some(Mood::KeepsButBreaksOff) { Verdict::BrokenOff } else { answer(204, None, plan) }
+    }
 }
 
 /// The collector.
@@ -72,6 +119,13 @@ impl FakeCollector {
         Self::on(listener, Some(plan), Arc::default())
     }
 
+    /// One whose deliveries have to be posted.
+    pub async fn without_streams(plan: &Plan) -> Self {
+        let collector = Self::start(plan).await;
+        collector.kept.lock().unwrap().posts_only = true;
+        collector
+    }
+
     fn on(listener: tokio::net::TcpListener, plan: Option<&Plan>, kept: Arc<Mutex<Kept>>) -> Self {
         let address = listener.local_addr().unwrap();
         if let Some(plan) = plan {
@@ -80,6 +134,7 @@ impl FakeCollector {
         let app = Router::new()
             .route("/base/api/v1/agents/{agent}/plan", get(hand_out_plan))
             .route("/base/api/v1/agents/{agent}/deliveries", post(receive))
+            .route("/base/api/v1/agents/{agent}/stream", get(open_stream))
             .layer(DefaultBodyLimit::max(2 << 20))
             .with_state(Arc::clone(&kept));
         let stop = tokio_util::sync::CancellationToken::new();
@@ -135,6 +190,17 @@ impl FakeCollector {
         (kept.plans_sent, kept.plans_unchanged)
     }
 
+    /// How many deliveries leant on another batch.
+    pub fn leaning(&self) -> usize {
+        self.kept.lock().unwrap().leaning
+    }
+
+    /// (streams opened, deliveries posted)
+    pub fn ways(&self) -> (usize, usize) {
+        let kept = self.kept.lock().unwrap();
+        (kept.streams, kept.posts)
+    }
+
     pub fn config(&self, folder: &Path) -> Config {
         Config {
             agent: "kec-a".parse().unwrap(),
@@ -168,29 +234,65 @@ async fn receive(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap, body:
     }
     assert_eq!(headers["content-type"], "application/vnd.kentongan.delivery");
     let mut kept = kept.lock().unwrap();
-    let mood = kept.moods.pop_front();
-    let revision = PlanRevision::of_json(&kept.plan).to_string();
-    match mood {
-        Some(Mood::Says(status)) => return StatusCode::from_u16(status).unwrap().into_response(),
-        Some(Mood::Refuses) => {
-            return ([("kentongan-plan", revision)], StatusCode::UNPROCESSABLE_ENTITY).into_response();
+    kept.posts += 1;
+    let answer = match kept.take(&body) {
+        Verdict::Answered(answer) => answer,
+        Verdict::BrokenOff => {
+            // A body that errs makes the server break the connection off before a status is sent whole.
+            let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });
+            return Response::builder()
+                .header("content-length", "10")
+                .body(axum::body::Body::from_stream(broken))
+                .unwrap();
         }
-        Some(Mood::Asks(seconds)) => {
-            return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", seconds)]).into_response();
+    };
+    let mut response = StatusCode::from_u16(answer.status).unwrap().into_response();
+    if let Some(seconds) = answer.retry_after_s {
+        response.headers_mut().insert("retry-after", seconds.into());
+    }
+    if let Some(plan) = answer.plan {
+        response.headers_mut().insert("kentongan-plan", plan.to_string().parse().unwrap());
+    }
+    response
+}
+
+async fn open_stream(
+    State(kept): State<Arc<Mutex<Kept>>>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if headers["authorization"] != format!("Bearer {TOKEN}") {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let mut open = kept.lock().unwrap();
+    if open.posts_only {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    open.streams += 1;
+    drop(open);
+    upgrade.protocols(["kentongan.1"]).on_upgrade(|socket| serve_stream(kept, socket))
+}
+
+/// Answers deliveries in order; what may wait, waits.
+async fn serve_stream(kept: Arc<Mutex<Kept>>, mut socket: WebSocket) {
+    let mut owed = 0;
+    while let Some(Ok(message)) = socket.recv().await {
+        let Message::Binary(message) = message else { continue };
+        let (order, delivery) = message.split_first().unwrap();
+        let Verdict::Answered(answer) = kept.lock().unwrap().take(delivery) else { return };
+        let of = kept.lock().unwrap().arrivals.last().map(|arrival| arrival.batch.plan);
+        let plain = of.is_some_and(|plan| answer.is_plain(plan));
+        owed += usize::from(plain);
+        if plain && *order == 1 {
+            continue;
         }
-        Some(Mood::KeepsButBreaksOff) | None => {}
+        if owed > 0 {
+            socket.send(Answers::Taken(std::mem::take(&mut owed)).encode().into()).await.unwrap();
+        }
+        if !plain {
+            socket.send(Answers::InFull(answer).encode().into()).await.unwrap();
+        }
     }
-    let (_, sealed) = split(&body).unwrap();
-    kept.arrivals.push(Arrival { batch: Batch::open(sealed).unwrap(), sealed: sealed.to_vec() });
-    if mood == Some(Mood::KeepsButBreaksOff) {
-        // A body that errs makes the server break the connection off before a status is sent whole.
-        let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });
-        return Response::builder()
-            .header("content-length", "10")
-            .body(axum::body::Body::from_stream(broken))
-            .unwrap();
-    }
-    ([("kentongan-plan", revision)], StatusCode::NO_CONTENT).into_response()
 }
 
 /// A plan of an agent at `kec-a` with these targets.
