@@ -48,6 +48,10 @@ pub struct Limits {
     pub deliveries_per_second: u32,
     /// Deliveries that wait for the disk. More: 503 with `Retry-After`.
     pub deliveries_waiting: usize,
+    /// Streams of deliveries that are open at the same time. More: 503, and the agent posts its deliveries.
+    pub streams: usize,
+    /// Seconds after which a stream ends on which nothing is delivered; its agent opens another when it has something.
+    pub stream_idle_s: u64,
     /// Seconds that a request may take, body included; a long poll may wait on top. More: 503.
     pub request_timeout_s: u64,
     /// Long polls of the event feed at the same time. More: 503 with `Retry-After`.
@@ -63,6 +67,8 @@ impl Default for Limits {
             deliveries_burst: 60,
             deliveries_per_second: 5,
             deliveries_waiting: 1024,
+            streams: 4096,
+            stream_idle_s: 900,
             request_timeout_s: 15,
             long_polls: 64,
             reads: 4,

@@ -6,6 +6,7 @@
 
 mod again;
 mod api;
+mod bases;
 mod board;
 mod boot;
 mod config;
@@ -31,6 +32,8 @@ mod reader;
 mod serving;
 mod station;
 mod store;
+mod streams;
+mod tally;
 mod unfold;
 
 use std::{path::Path, sync::Arc, thread::JoinHandle};

@@ -91,6 +91,8 @@ pub(crate) struct Metrics {
     pub(crate) inventory_reloads: Counter,
     /// Long polls that wait now, read off their places when it is asked.
     pub(crate) long_polls: Gauge,
+    /// Streams that are open now, read off their places when it is asked.
+    pub(crate) streams: Gauge,
     /// 1 while the journal cannot be written.
     pub(crate) journal_faulty: Gauge,
     /// Runs of the collector that went because they were too old or too many.
@@ -145,6 +147,7 @@ impl Metrics {
             inventory_faulty: counted!("inventory_faulty", "1 while the inventory on disk has faults"),
             inventory_reloads: counted!("inventory_reloads", "Changed inventories taken over"),
             long_polls: counted!("long_polls", "Long polls that wait now"),
+            streams: counted!("streams", "Streams of deliveries that are open now"),
             journal_faulty: counted!("journal_faulty", "1 while the journal cannot be written"),
             inventories_dropped: counted!(
                 "inventories_dropped",

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use kentongan_model::answer::Answer;
 use serde::Serialize;
 
 use crate::store::StoreError;
@@ -53,6 +54,22 @@ impl Problem {
     fn retry(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether the token is what is wrong.
+    pub(crate) fn is_of_the_token(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED.as_u16()
+    }
+
+    /// The same as it is told on a stream.
+    pub(crate) fn answer(&self) -> Answer {
+        let said = format!("{}: {}", self.title, self.detail);
+        Answer { status: self.status, retry_after_s: self.retry_after_s, plan: None, said }
     }
 
     /// 400: a parameter is wrong.
@@ -129,6 +146,24 @@ impl Problem {
     pub(crate) fn too_often(seconds: u32) -> Self {
         let detail = format!("the agent delivers too often; keep it and come back in {seconds} s");
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "too many deliveries", detail).retry(seconds)
+    }
+
+    /// 424: what it leans on is not at hand.
+    pub(crate) fn unknown_base() -> Self {
+        let detail = "the batch that it leans on is not known here; deliver it whole";
+        Self::new(StatusCode::FAILED_DEPENDENCY, "unknown-base", "the delivery cannot be opened", detail)
+    }
+
+    /// 426: a stream is opened by a WebSocket handshake.
+    pub(crate) fn no_stream() -> Self {
+        let detail =
+            "ask for an upgrade to a WebSocket of the protocol kentongan.1; does a proxy on the way drop it?";
+        Self::new(StatusCode::UPGRADE_REQUIRED, "no-stream", "this is no WebSocket handshake", detail)
+    }
+
+    /// 503: as many streams as may be.
+    pub(crate) fn too_many_streams() -> Self {
+        Self::busy("as many streams are open as may be; post the deliveries")
     }
 
     /// 503: not now.

@@ -20,6 +20,8 @@ use crate::{
     reader::Reader,
     station::Station,
     store::{JOURNAL_FILE, STATE_FILE, inventories::TakenOver, readers::Readers},
+    streams::Streams,
+    tally::Tally,
 };
 
 /// How long requests that are under way may go on after the stop.
@@ -61,6 +63,7 @@ pub(crate) async fn run(
         board: watch::Sender::new(None::<Arc<Board>>),
         event: watch::Sender::new(judge.last_event()),
     };
+    let streams = Arc::new(Streams::new(config.limits.streams));
     let station = Arc::new(Station {
         clock: Arc::clone(&clock),
         plans: Plans::new(shelf.clone(), writer.clone(), journal.clone()),
@@ -73,6 +76,8 @@ pub(crate) async fn run(
         latest: judge.latest(),
         sink: sink.clone(),
         rate: DeliveryRate::new(&config.limits),
+        streams: Arc::clone(&streams),
+        tally: Tally::default(),
         long_polls: Semaphore::new(config.limits.long_polls),
         metrics: Arc::clone(&metrics),
         stop: stop.clone(),
@@ -102,13 +107,18 @@ pub(crate) async fn run(
 
     let app = api::router(&station);
     drop(station);
-    let graceful = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let graceful = async {
+        let served = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned()).await;
+        // A stream has left HTTP, and is waited for by nobody else.
+        streams.ended().await;
+        served
+    };
     let overdue = async {
         stop.cancelled().await;
         tokio::time::sleep(DRAIN).await;
     };
     let mut ended = tokio::select! {
-        served = graceful.into_future() => served.map_err(Error::Serve),
+        served = graceful => served.map_err(Error::Serve),
         () = overdue => Ok(()),
         _ = &mut judging.task => Err(Error::Judge),
         _ = &mut watching.task => Err(Error::Ended("watching the inventory")),

@@ -20,6 +20,8 @@ use crate::{
     press::Press,
     problem::Problem,
     store::{readers::Readers, writer::Writer},
+    streams::Streams,
+    tally::Tally,
 };
 
 /// The parts of a running collector, as the API sees them.
@@ -37,6 +39,8 @@ pub(crate) struct Station {
     pub(crate) latest: Arc<RwLock<Latest>>,
     pub(crate) sink: Option<Arc<Sink>>,
     pub(crate) rate: DeliveryRate,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) tally: Tally,
     pub(crate) long_polls: Semaphore,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: CancellationToken,
@@ -61,6 +65,7 @@ impl Station {
         // What is read off cannot be forgotten when a client hangs up.
         let waiting = self.config.limits.long_polls.saturating_sub(self.long_polls.available_permits());
         self.metrics.long_polls.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.metrics.streams.set(i64::try_from(self.streams.count()).unwrap_or(i64::MAX));
         self.metrics.text(self.sink.as_ref().map(|sink| sink.counters()))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{FromRequest, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -11,13 +11,14 @@ use axum::{
 
 use super::params::Named;
 use crate::{
-    ingest::{self, unwritten},
+    bases::Bases,
+    ingest::{self, Coming, unwritten},
     problem::Problem,
     station::Station,
 };
 
 /// The header that tells an agent the revision of its plan with each delivery.
-const PLAN_HEADER: &str = "kentongan-plan";
+pub(super) const PLAN_HEADER: &str = "kentongan-plan";
 
 /// The plan of an agent
 ///
@@ -45,6 +46,7 @@ pub(super) async fn plan(
     if unchanged {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
+    station.tally.answered(&agent, handout.json.len());
     Ok((headers, [(header::CONTENT_TYPE, "application/json")], handout.json.to_string()).into_response())
 }
 
@@ -70,7 +72,7 @@ pub(super) async fn deliver(
 ) -> Result<Response, Problem> {
     let received_at = station.clock.now();
     let agent = ingest::admit(&station, &agent, bearer(request.headers())).await?;
-    station.rate.admit(&agent).map_err(Problem::too_often)?;
+    let version = version(request.headers());
     let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Problem::too_large(station.config.limits.body_bytes)
@@ -78,16 +80,26 @@ pub(super) async fn deliver(
             Problem::malformed("the body did not arrive whole")
         }
     })?;
-    let taken = ingest::take(&station, agent.clone(), received_at, bytes).await;
-    let mut response = taken.map_or_else(Problem::into_response, |()| StatusCode::NO_CONTENT.into_response());
-    // Whether the batch is taken or refused, the next one can be of the right plan. That it cannot be told now is no
-    // reason to refuse this one.
-    if let Ok(Some(handout)) = station.plans.current(&agent).await
-        && let Ok(revision) = HeaderValue::from_str(&handout.revision.to_string())
-    {
+    let coming = Coming { received_at, carried: bytes.len(), bytes, version };
+    let said = ingest::receive(&station, agent.clone(), coming, &mut Bases::default()).await;
+    let taken = said.taken.map(|_| StatusCode::NO_CONTENT.into_response());
+    let mut response = taken.unwrap_or_else(Problem::into_response);
+    let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    station.tally.answered(&agent, length.unwrap_or(0));
+    if let Some(revision) = said.plan.and_then(|plan| HeaderValue::from_str(&plan.to_string()).ok()) {
         response.headers_mut().insert(PLAN_HEADER, revision);
     }
     Ok(response)
+}
+
+/// The longest version that is kept.
+const MAX_VERSION: usize = 40;
+
+/// What version of the agent a request comes from.
+pub(super) fn version(headers: &HeaderMap) -> Option<Arc<str>> {
+    let program = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    let version = program.strip_prefix("kentongan-agent/")?;
+    (version.len() <= MAX_VERSION).then(|| version.into())
 }
 
 /// The token that a request shows.

@@ -10,9 +10,11 @@ mod network;
 mod page;
 mod params;
 mod reports;
+mod roster;
 mod series;
 mod site;
 mod sites;
+mod stream;
 mod timeline;
 mod uptime;
 
@@ -40,8 +42,10 @@ struct About;
 /// The API with everything that stands around each request.
 pub(crate) fn router(station: &Arc<Station>) -> Router {
     let (router, mut openapi) = OpenApiRouter::with_openapi(About::openapi())
+        .routes(routes!(roster::agents))
         .routes(routes!(agents::plan))
         .routes(routes!(agents::deliver))
+        .routes(routes!(stream::stream))
         .routes(routes!(network::network))
         .routes(routes!(sites::sites))
         .routes(routes!(site::site))

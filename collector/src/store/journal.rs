@@ -5,12 +5,12 @@
 //! bytes under the same name are refused.
 
 use bytes::Bytes;
-use kentongan_model::{id::Vantage, plan::PlanRevision, time::Timestamp};
+use kentongan_model::{id::Vantage, plan::PlanRevision, time::Timestamp, wire::Delivery};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::{
-    StoreError,
+    StoreError, accounts,
     boots::{self, Place},
 };
 use crate::placing::{Placing, Readings, Trust};
@@ -37,6 +37,8 @@ pub(crate) struct Filing {
     pub(crate) digest: BatchDigest,
     /// The delivery as it came.
     pub(crate) bytes: Bytes,
+    /// What is booked of its agent with it.
+    pub(crate) entry: accounts::Entry,
 }
 
 /// SHA-256 of a sealed batch, cut to 128 bits. The moment of sending is not in it: it differs when a batch is sent again.
@@ -80,18 +82,28 @@ pub(crate) struct Entry {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Files a delivery within the writer's transaction.
+/// Files a delivery within the writer's transaction, and books it.
 pub(crate) fn file(conn: &Connection, filing: &Filing) -> Result<Filed, StoreError> {
     let agent: i64 = conn
         .prepare_cached("SELECT id FROM agents WHERE vantage = ?1")?
         .query_row([filing.agent.to_string()], |row| row.get(0))?;
+    let filed = file_for(conn, agent, filing)?;
+    let is_new = matches!(filed, Filed::New(_) | Filed::Untrusted(_));
+    accounts::book(conn, agent, filing.received_at, &filing.entry, is_new)?;
+    Ok(filed)
+}
+
+fn file_for(conn: &Connection, agent: i64, filing: &Filing) -> Result<Filed, StoreError> {
     let (series, sequence) = (i64::from(filing.series), filing.sequence.cast_signed());
-    let before: Option<Vec<u8>> = conn
-        .prepare_cached("SELECT digest FROM deliveries WHERE agent = ?1 AND series = ?2 AND sequence = ?3")?
-        .query_row([agent, series, sequence], |row| row.get(0))
+    let before: Option<(Vec<u8>, Vec<u8>)> = conn
+        .prepare_cached(
+            "SELECT digest, bytes FROM deliveries WHERE agent = ?1 AND series = ?2 AND sequence = ?3",
+        )?
+        .query_row([agent, series, sequence], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some(digest) = before {
-        return Ok(if digest == filing.digest.0 { Filed::Again } else { Filed::Conflict });
+    if let Some((digest, bytes)) = before {
+        let is_same = digest == filing.digest.0 || says_the_same(&bytes, &filing.bytes);
+        return Ok(if is_same { Filed::Again } else { Filed::Conflict });
     }
     let placing = match boots::place(conn, agent, &filing.readings, filing.received_at)? {
         Place::At(placing) => placing,
@@ -120,6 +132,28 @@ pub(crate) fn file(conn: &Connection, filing: &Filing) -> Result<Filed, StoreErr
     ])?;
     let position = conn.last_insert_rowid();
     Ok(if is_trusted { Filed::New(position) } else { Filed::Untrusted(position) })
+}
+
+/// Whether two deliveries hold the same batch in other bytes: one that came leaning was sealed here, maybe by a version
+/// that chooses otherwise than its agent's does.
+fn says_the_same(one: &[u8], other: &[u8]) -> bool {
+    let batch = |bytes| Delivery::decode(bytes).ok().map(|delivery| delivery.batch);
+    batch(one).is_some_and(|one| Some(one) == batch(other))
+}
+
+/// The delivery of a batch, by its name.
+pub(crate) fn find(
+    conn: &Connection,
+    agent: &Vantage,
+    series: u32,
+    sequence: u64,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut query = conn.prepare_cached(
+        "SELECT bytes FROM deliveries
+         WHERE agent = (SELECT id FROM agents WHERE vantage = ?1) AND series = ?2 AND sequence = ?3",
+    )?;
+    let named = params![agent.to_string(), i64::from(series), sequence.cast_signed()];
+    Ok(query.query_row(named, |row| row.get(0)).optional()?)
 }
 
 /// The last position that was ever used.

@@ -1,10 +1,11 @@
 //! The store: two SQLite files in one folder that only one collector uses at a time.
 //!
-//! `journal.db` is the truth: deliveries as they came, the agents and their tokens, the plans that deliveries refer
+//! `journal.db` is the truth: deliveries as they came, the agents, their tokens and what they cost, the plans that deliveries refer
 //! to, the clocks of routers, maintenance windows that were added
 //! by command, and when the collector ran. `state.db` is derived from it: intervals, incidents, events, the judge's
 //! checkpoint. Each file has one writer (the journal's thread, the judge), so that neither ever waits for the other.
 
+pub(crate) mod accounts;
 pub(crate) mod agents;
 pub(crate) mod boots;
 pub(crate) mod flaps;
@@ -34,6 +35,7 @@ pub(crate) const JOURNAL_STEPS: &[&str] = &[
     include_str!("inventories.sql"),
     include_str!("placing.sql"),
     include_str!("windows.sql"),
+    include_str!("accounts.sql"),
 ];
 /// How the state came to its present shape.
 pub(crate) const STATE_STEPS: &[&str] =

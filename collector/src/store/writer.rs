@@ -13,17 +13,19 @@ use std::{
     time::Duration,
 };
 
+use jiff::tz::TimeZone;
 use kentongan_model::{
     id::Vantage,
     plan::PlanRevision,
     secret::Secret,
     time::{Clock, Timestamp},
 };
+use kentongan_reports::Month;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    JOURNAL_FILE, JOURNAL_STEPS, StoreError, agents, boots,
+    JOURNAL_FILE, JOURNAL_STEPS, StoreError, accounts, agents, boots,
     folder::Folder,
     inventories::{self, InForceId, TakenOver},
     journal::{self, Filed, Filing, Position},
@@ -266,6 +268,7 @@ impl Desk {
             boots_dropped = boots::forget(&tx, before)?;
             digests = keep_digests(&tx, RUNS)?;
             dropped = journal::forget(&tx, before, SWEEP)?;
+            accounts::forget(&tx, &Month::of(before, &TimeZone::UTC).to_string())?;
             if dropped > 0 {
                 plans::forget(&tx, before)?;
                 inventories_dropped = inventories::forget(&tx)?;

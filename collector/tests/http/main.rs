@@ -9,4 +9,5 @@ mod reports;
 mod restart;
 mod shapes;
 mod states;
+mod streams;
 mod town;

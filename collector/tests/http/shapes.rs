@@ -7,10 +7,12 @@ use serde_json::Value;
 use crate::town::{Crew, Town};
 
 /// Every path that the API serves.
-const PATHS: [&str; 19] = [
+const PATHS: [&str; 21] = [
     "/",
+    "/api/v1/agents",
     "/api/v1/agents/{agent}/deliveries",
     "/api/v1/agents/{agent}/plan",
+    "/api/v1/agents/{agent}/stream",
     "/api/v1/events",
     "/api/v1/incidents",
     "/api/v1/incidents/{id}",

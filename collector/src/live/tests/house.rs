@@ -1,6 +1,9 @@
 //! A collector without its network: a journal, an inventory that is edited, and the judges that come and go.
 
+use kentongan_reports::Month;
+
 use super::*;
+use crate::store::accounts::{Count, Entry};
 
 pub(super) const INVENTORY: &str = r#"
 [network]
@@ -136,6 +139,13 @@ impl House {
             plan: batch.plan,
             digest: BatchDigest::of(&sealed),
             bytes: bytes.into(),
+            entry: Entry {
+                month: Month { year: 2026, month: 11 },
+                passed: Count::default(),
+                dropped_rounds: 0,
+                reading: None,
+                version: None,
+            },
         };
         runs::alive(&self.journal, self.run, self.now).unwrap();
         journal::file(&self.journal, &filing).unwrap()
