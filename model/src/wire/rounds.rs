@@ -39,6 +39,10 @@ pub(super) struct Tour {
     interval_ms: i64,
     /// Probes of the round before.
     sent: u64,
+    /// How many batches there were, this one included.
+    batches: u8,
+    /// By how much more than an interval the targets' rounds lie behind those of the batch before.
+    slip_ms: i64,
     /// RTTs of this batch so far.
     rtts: u64,
     columns: Columns,
@@ -67,6 +71,8 @@ struct Last {
     sent: u64,
     loss: Loss,
     followed_by: Option<u16>,
+    /// Which batch it was in.
+    batch: u8,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +92,8 @@ impl Tour {
             gap_ms: 0,
             interval_ms: 0,
             sent: 0,
+            batches: 0,
+            slip_ms: 0,
             rtts: 0,
             columns: Columns {
                 count: Number::small(),
@@ -114,7 +122,8 @@ impl Tour {
         if self.known.is_empty() {
             self.mono_ms = sealed_ms;
         }
-        self.rtts = 0;
+        self.batches = self.batches.wrapping_add(1);
+        (self.slip_ms, self.rtts) = (0, 0);
         for index in 0..within("rounds", count, MAX_ROUNDS)? {
             if index == rounds.len() {
                 rounds.push(MeasuredRound { target: 0, mono_ms: 0, sent: 0, rtts_us: Vec::new() });
@@ -126,10 +135,14 @@ impl Tour {
 
     fn round(&mut self, coder: &mut impl Coder, round: &mut MeasuredRound) -> Result<(), WireError> {
         self.target(coder, round)?;
-        let mut last = match self.known.get(&round.target) {
-            Some(last) => last.next(coder, &mut self.columns.time, self.interval_ms, &mut round.mono_ms)?,
+        let mut last = match self.known.get(&round.target).copied() {
+            Some(last) if last.batch == self.batches => {
+                last.next(coder, &mut self.columns.time, self.interval_ms, &mut round.mono_ms)?
+            }
+            Some(last) => self.again(coder, last, &mut round.mono_ms)?,
             None => self.first(coder, &mut round.mono_ms)?,
         };
+        last.batch = self.batches;
         self.probes(coder, round, &mut last)?;
         self.mono_ms = round.mono_ms;
         self.interval_ms = last.interval_ms.unwrap_or(self.interval_ms);
@@ -165,7 +178,22 @@ impl Tour {
             sent: self.sent,
             loss: Loss::None,
             followed_by: None,
+            batch: self.batches,
         })
+    }
+
+    /// Codes the time of the first round in a batch of a target that the batch before knew: expected one interval after
+    /// its last, and what the target before was later than that. Several intervals may lie between two batches.
+    fn again(&mut self, coder: &mut impl Coder, last: Last, mono_ms: &mut u64) -> Result<Last, WireError> {
+        let (due, due_ms) = last.due(self.interval_ms);
+        let expected = last.mono_ms.wrapping_add(due_ms.wrapping_add(self.slip_ms).cast_unsigned());
+        *mono_ms = coder.near(&mut self.columns.time, expected, *mono_ms)?;
+        let off = mono_ms.wrapping_sub(expected).cast_signed();
+        if is_on_time(off) {
+            return Ok(last.on_time(*mono_ms, (due_ms + off) * FINE - due, self.interval_ms));
+        }
+        self.slip_ms = self.slip_ms.wrapping_add(off);
+        Ok(Last { mono_ms: *mono_ms, late: 0, rounds: 0, ..last })
     }
 
     fn probes(
@@ -203,23 +231,34 @@ impl Last {
         usual_ms: i64,
         mono_ms: &mut u64,
     ) -> Result<Last, WireError> {
-        let due = self.interval_ms.unwrap_or(usual_ms) * FINE - self.late;
-        let due_ms = (due + FINE / 2).div_euclid(FINE);
+        let (due, due_ms) = self.due(usual_ms);
         let expected = self.mono_ms.wrapping_add(due_ms.cast_unsigned());
         *mono_ms = coder.near(column, expected, *mono_ms)?;
         let off = mono_ms.wrapping_sub(expected).cast_signed();
-        let mut next = Last { mono_ms: *mono_ms, rounds: (self.rounds + 1).min(SETTLED), ..self };
-        if off.unsigned_abs() < INTERVAL_STEP_MS.unsigned_abs() / 2 {
-            let behind = (due_ms + off) * FINE - due;
-            next.late = behind * next.rounds / (next.rounds + 1);
-            next.interval_ms = self.interval_ms.or(Some(usual_ms));
-        } else {
-            let passed = mono_ms.wrapping_sub(self.mono_ms).cast_signed().clamp(-LONGEST_MS, LONGEST_MS);
-            let steps = (passed + INTERVAL_STEP_MS / 2).div_euclid(INTERVAL_STEP_MS);
-            next.interval_ms = Some(steps * INTERVAL_STEP_MS);
-            next.late = 0;
-            next.rounds = 0;
+        if is_on_time(off) {
+            return Ok(self.on_time(*mono_ms, (due_ms + off) * FINE - due, usual_ms));
         }
-        Ok(next)
+        let passed = mono_ms.wrapping_sub(self.mono_ms).cast_signed().clamp(-LONGEST_MS, LONGEST_MS);
+        let steps = (passed + INTERVAL_STEP_MS / 2).div_euclid(INTERVAL_STEP_MS);
+        let interval_ms = Some(steps * INTERVAL_STEP_MS);
+        Ok(Last { mono_ms: *mono_ms, interval_ms, late: 0, rounds: 0, ..self })
     }
+
+    /// How long after this round the next is due, in 1/16 ms and in milliseconds.
+    fn due(&self, usual_ms: i64) -> (i64, i64) {
+        let due = self.interval_ms.unwrap_or(usual_ms) * FINE - self.late;
+        (due, (due + FINE / 2).div_euclid(FINE))
+    }
+
+    /// The next round, which was so far `behind` its phase, in 1/16 ms.
+    fn on_time(self, mono_ms: u64, behind: i64, usual_ms: i64) -> Last {
+        let rounds = (self.rounds + 1).min(SETTLED);
+        let interval_ms = self.interval_ms.or(Some(usual_ms));
+        Last { mono_ms, interval_ms, late: behind * rounds / (rounds + 1), rounds, ..self }
+    }
+}
+
+/// Whether a round was so little off what was expected that its interval is still the same.
+fn is_on_time(off_ms: i64) -> bool {
+    off_ms.unsigned_abs() < INTERVAL_STEP_MS.unsigned_abs() / 2
 }

@@ -18,8 +18,9 @@ use super::{
 
 /// Where a target lies is told by so many of its rounds at most.
 const TOLD_BY: usize = 32;
-/// It is told anew when it was wrong by so many spreads.
-const FAR_OFF: u64 = 8;
+/// It is told anew when it was wrong by so many spreads, or the spread is so many times what it was.
+const FAR_OFF: u64 = 3;
+const OTHERWISE: u64 = 4;
 
 /// By so many grains, and more, do RTTs spread widely, and very widely: then few of their rounds need narrower grids.
 const WIDE: [u64; 2] = [1, 2];
@@ -128,7 +129,8 @@ impl Distances {
 impl Columns {
     /// Codes whether a target still lies where it is known to, and where else.
     fn known_place(&mut self, coder: &mut impl Coder, known: Place, seen: Place) -> Result<Place, WireError> {
-        let moved = seen.middle.abs_diff(known.middle) / FAR_OFF > known.spread.max(seen.spread);
+        let (narrow, wide) = (known.spread.min(seen.spread), known.spread.max(seen.spread));
+        let moved = seen.middle.abs_diff(known.middle) > FAR_OFF * wide || wide > OTHERWISE * narrow;
         let moved = coder.number(&mut self.anew, u64::from(moved))? != 0;
         if moved { self.place(coder, seen) } else { Ok(known) }
     }

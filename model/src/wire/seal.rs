@@ -63,6 +63,15 @@ impl Batch {
         let (habits, print) = Habits::of(base)?;
         opened(habits, content(sealed, print).ok_or(WireError::Base)?)
     }
+
+    /// A print of the batch, by which a delivery that leans on it is told from one that leans on another: the checksum of
+    /// such a delivery goes on from it.
+    ///
+    /// # Errors
+    /// When the batch cannot be sealed.
+    pub fn print(&self) -> Result<u32, WireError> {
+        Habits::of(self).map(|(_, print)| print)
+    }
 }
 
 /// Appends the checksum, which begins from the `print` of what the bytes lean on.
