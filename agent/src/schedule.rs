@@ -1,7 +1,7 @@
 //! When which target is due. Pure: every moment is an argument, as time since boot.
 //!
-//! The phases of the targets are staggered over the interval in [`GROUPS`] groups, since each wake-up costs; what is due
-//! within [`SLACK`] goes along. The first round is due at once. A round that leaves something undecided is followed by
+//! The targets of an interval are probed in a few groups, whose phases are staggered over it: a wake-up costs more than
+//! ten probes, and a burst of thousands would fill a link. What is due within [`SLACK`] goes along. The first round is due at once. A round that leaves something undecided is followed by
 //! another [`FAST`] later, out of a budget: a target that flaps forever is probed at most twice as often as planned.
 
 use std::{
@@ -11,8 +11,10 @@ use std::{
 
 use kentongan_model::plan::PlannedTarget;
 
-/// In how many groups an interval's targets are probed.
+/// In how many groups an interval's targets are probed at most.
 pub const GROUPS: u32 = 8;
+/// How many targets a group has at least, if there is more than one: as many as the pace sends at once.
+pub const GROUP: u32 = 32;
 /// What is due this soon is taken along.
 pub const SLACK: Duration = Duration::from_millis(20);
 /// From the beginning of one round to the next, while something is undecided.
@@ -82,12 +84,18 @@ impl Schedule {
     /// A timetable in which everything is due at `start`.
     #[must_use]
     pub fn new(start: Duration, rhythms: impl IntoIterator<Item = Rhythm>) -> Self {
-        let mut members = BTreeMap::new();
+        let rhythms: Vec<Rhythm> = rhythms.into_iter().collect();
+        let mut members: BTreeMap<Duration, u32> = BTreeMap::new();
+        for rhythm in &rhythms {
+            *members.entry(rhythm.interval).or_default() += 1;
+        }
+        let mut numbered: BTreeMap<Duration, u32> = BTreeMap::new();
         let slot = |Rhythm { interval, fast_rounds }: Rhythm| {
-            let n: &mut u32 = members.entry(interval).or_default();
-            *n = (*n + 1) % GROUPS;
+            let groups = (members[&interval] / GROUP).clamp(1, GROUPS);
+            let n = numbered.entry(interval).or_default();
+            *n = (*n + 1) % groups;
             let budget = Budget { full: fast_rounds, left: fast_rounds, filled_at: start };
-            Slot { interval, phase: interval * *n / GROUPS, due: Some(start), budget }
+            Slot { interval, phase: interval * *n / groups, due: Some(start), budget }
         };
         let slots: Vec<Slot> = rhythms.into_iter().map(slot).collect();
         let due = (0..slots.len()).map(|index| (start, index)).collect();
@@ -207,9 +215,9 @@ mod tests {
 
     #[test]
     fn everything_is_due_at_the_start_again_a_second_later_and_then_in_its_own_phase() {
-        let mut schedule = Schedule::new(START, vec![every(8); 16]);
+        let mut schedule = Schedule::new(START, vec![every(8); 256]);
         let probed = run(&mut schedule, 26, |_, round| round < 2);
-        for index in 0..16 {
+        for index in 0..256 {
             let phase = 1_000 * ((index as u64 + 1) % 8);
             let regular = [phase, phase + 8_000, phase + 16_000, phase + 24_000];
             let regular = regular.into_iter().filter(|at| *at >= 2_000 && *at < 26_000);
@@ -225,13 +233,15 @@ mod tests {
     }
 
     #[test]
-    fn targets_with_different_intervals_share_wake_ups() {
-        let rhythms = (0..40).map(|n| every(if n % 2 == 0 { 5 } else { 30 }));
-        let mut schedule = Schedule::new(START, rhythms);
-        let probed = run(&mut schedule, 90, |_, _| false);
-        let wake_ups: BTreeSet<u64> =
-            probed.iter().map(|(at, _)| *at).filter(|at| (30_000..60_000).contains(at)).collect();
-        assert_eq!(wake_ups.len(), 6 * GROUPS as usize);
+    fn targets_with_different_intervals_share_wake_ups_and_few_targets_need_few() {
+        for (targets, groups) in [(1, 1), (63, 1), (64, 2), (96, 3), (256, 8), (2_000, 8)] {
+            let rhythms = (0..targets * 2).map(|n| every(if n % 2 == 0 { 5 } else { 30 }));
+            let mut schedule = Schedule::new(START, rhythms);
+            let probed = run(&mut schedule, 90, |_, _| false);
+            let wake_ups: BTreeSet<u64> =
+                probed.iter().map(|(at, _)| *at).filter(|at| (30_000..60_000).contains(at)).collect();
+            assert_eq!(wake_ups.len(), 6 * groups, "{targets} targets each");
+        }
     }
 
     #[test]
@@ -281,12 +291,12 @@ mod tests {
         let mut before = Schedule::new(START, [every(60), every(60), every(60)]);
         run(&mut before, 1, |_, _| false);
         let now = START + Duration::from_secs(3);
-        assert_eq!(before.take_due(START + Duration::from_millis(7_500)), [0]);
+        before.running(0);
         let mut after = Schedule::new(now, [every(60), every(60), every(60)]);
         after.keep(0, &before, 1, now);
         after.keep(1, &before, 0, now);
         after.running(1);
         assert_eq!(after.take_due(now), [2], "the new target alone is due at once");
-        assert_eq!(after.next_due(), Some(now + Duration::from_millis(7_500)));
+        assert_eq!(after.next_due(), Some(START + Duration::from_secs(60)));
     }
 }

@@ -203,15 +203,9 @@ pub struct Moment {
 impl SystemClock {
     /// The wall clock in nanoseconds since 1970, as the kernel stamps packets.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn wall_nanos() -> i64 {
-        let nanos = |length: Duration| {
-            length.as_secs().cast_signed().saturating_mul(1_000_000_000) + i64::from(length.subsec_nanos())
-        };
-        match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
-            Ok(after) => nanos(after),
-            Err(before) => -nanos(before.duration()),
-        }
+        let since_1970 = read(rustix::time::ClockId::Realtime);
+        since_1970.as_secs().cast_signed() * 1_000_000_000 + i64::from(since_1970.subsec_nanos())
     }
 
     /// Both clocks. A pair between whose halves this thread was put to sleep is read again, a few times at most.
@@ -238,7 +232,11 @@ fn wall_millis() -> i64 {
 }
 
 fn boot_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    read(rustix::time::ClockId::Boottime)
+}
+
+fn read(clock: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 

@@ -41,6 +41,14 @@ impl Request {
         }
         &self.bytes
     }
+
+    /// A request whose reply nobody waits for: every bit of its nonce is another.
+    pub(super) fn for_nobody(&self) -> [u8; LENGTH] {
+        let mut other = self.clone();
+        other.bytes[8..16].iter_mut().for_each(|byte| *byte = !*byte);
+        other.fill_in(0, 0);
+        other.bytes
+    }
 }
 
 /// The Internet checksum (RFC 1071) of an even number of bytes.
@@ -110,7 +118,11 @@ impl Reader {
 
     fn reply(&self, icmp: &[u8]) -> Option<Seen> {
         let ours = icmp[1] == 0 && icmp[4..6] == self.ident.to_be_bytes();
-        let ours = ours && icmp.get(8..16)? == self.nonce.to_be_bytes();
+        let nonce = icmp.get(8..16)?;
+        if ours && nonce == (!self.nonce).to_be_bytes() {
+            return Some(Seen::Nothing);
+        }
+        let ours = ours && nonce == self.nonce.to_be_bytes();
         let number = u32::from_be_bytes(icmp.get(24..28)?.try_into().ok()?);
         let sent_ns = i64::from_be_bytes(icmp.get(16..24)?.try_into().ok()?);
         (ours && icmp[6..8] == (number as u16).to_be_bytes()).then_some(Seen::Reply { number, sent_ns })
@@ -216,6 +228,9 @@ mod tests {
             assert_eq!(READER.read(&forged), Seen::Foreign, "another {what}");
         }
         assert_eq!(READER.read(&reply(number)[..27]), Seen::Foreign, "cut off");
+        let mut nobodys = request().for_nobody().to_vec();
+        nobodys[0] = 0;
+        assert_eq!(READER.read(&nobodys), Seen::Nothing);
         let mut request = reply(number);
         request[0] = 8;
         assert_eq!(READER.read(&request), Seen::Nothing, "our own request, as the loopback hands it out");

@@ -69,7 +69,8 @@ pub(super) enum Wait {
 }
 
 impl Group {
-    pub(super) fn new(aims: Vec<Aim>, now: Duration) -> Self {
+    /// A group whose first wave goes out at `begins`.
+    pub(super) fn new(aims: Vec<Aim>, begins: Duration) -> Self {
         let waves = aims.iter().map(|aim| aim.probes).max().unwrap_or(0);
         let mut families: Vec<Family> = aims.iter().map(|aim| Family::of(aim.address)).collect();
         families.dedup();
@@ -82,7 +83,7 @@ impl Group {
         let rounds: Vec<Running> = aims.into_iter().map(running).collect();
         let ended = (0..rounds.len()).filter(|&round| rounds[round].unsettled == 0).collect::<Vec<_>>();
         let open = rounds.len() - ended.len();
-        let (wave_begins, last_sent, next_expiry) = (now, now, Duration::MAX);
+        let (wave_begins, last_sent, next_expiry) = (begins, begins, Duration::MAX);
         let mut group = Group {
             rounds,
             families,
@@ -95,7 +96,7 @@ impl Group {
             last_sent,
             next_expiry,
         };
-        group.skip(now);
+        group.skip(begins);
         group
     }
 

@@ -39,8 +39,14 @@ use under_way::{Seat, UnderWay};
 /// Without stamps by the kernel an RTT ends when it is read, so one looks this often.
 const WITHOUT_STAMPS: Duration = Duration::from_millis(1);
 
+/// The kernel begins to stamp a moment after it was first asked to, by a work queue; until then a stamp is that of reading.
+const SETTLING: Duration = Duration::from_millis(20);
+
 /// Nothing is waited for more finely: what is due a little later goes along.
 const SHORTEST: Duration = Duration::from_millis(1);
+
+/// How long after a request the way of the next is still warm.
+const WARM: Duration = Duration::from_millis(1);
 
 /// How often a probe is tried again that finds a full send queue, each time after [`HOLD`]. Then it counts as not sent.
 const TRIES: u32 = 50;
@@ -50,6 +56,8 @@ pub struct LinuxPinger {
     v4: Result<Port, IcmpError>,
     v6: Result<Port, IcmpError>,
     under_way: Mutex<UnderWay>,
+    /// Before this the stamps may be none.
+    settled: Duration,
     /// How often in a row the send queue was full.
     full: AtomicU32,
 }
@@ -74,7 +82,8 @@ impl LinuxPinger {
         let open = |family| Port::open(family, first, nonce);
         let (v4, v6) = super::at_least_one(open(Family::V4), open(Family::V6))?;
         let under_way = Mutex::new(UnderWay::new(crate::chance::u32()));
-        Ok(LinuxPinger { v4, v6, under_way, full: AtomicU32::new(0) })
+        let settled = SystemClock::moment().since_boot + SETTLING;
+        Ok(LinuxPinger { v4, v6, under_way, settled, full: AtomicU32::new(0) })
     }
 
     /// The kind of socket that IPv4 got.
@@ -137,7 +146,7 @@ impl LinuxPinger {
 
     /// Sends what is due; says whether something held it up.
     fn send(&self, under_way: &mut UnderWay, id: u32, now: Moment) -> bool {
-        let UnderWay { groups, flights, pace, .. } = under_way;
+        let UnderWay { groups, flights, pace, last_sent, .. } = under_way;
         let Some(group) = groups.get_mut(&id) else { return false };
         let since_boot = now.since_boot;
         if group.due(since_boot).is_none() {
@@ -152,6 +161,7 @@ impl LinuxPinger {
         let mut requests =
             [&self.v4, &self.v6].map(|port| port.as_ref().ok().map(|port| (port, port.request())));
         let mut is_full = false;
+        let mut is_cold = std::mem::replace(last_sent, since_boot) + WARM < since_boot;
         while left > 0
             && !is_full
             && let Some(Due { round, probe, aim }) = group.due(since_boot)
@@ -160,6 +170,10 @@ impl LinuxPinger {
                 group.not_sent(Echo::Unsendable(ErrorKind::Unsupported), since_boot);
                 continue;
             };
+            if is_cold {
+                port.warm_up(aim.address, request);
+                is_cold = false;
+            }
             let wall_ns = SystemClock::wall_nanos();
             let departure = Departure { wall_ns, ahead_ns: ahead(now) };
             let seat = Seat { group: id, round: round as u32, probe, place, departure };
@@ -255,7 +269,8 @@ impl Pinger for LinuxPinger {
     }
 
     fn ping_group(self: Arc<Self>, group: Vec<Aim>) -> Rounds {
-        let id = self.under_way().add(group, SystemClock::moment().since_boot);
+        let begins = SystemClock::moment().since_boot.max(self.settled);
+        let id = self.under_way().add(group, begins);
         stream::unfold(Pinging { pinger: self, id, next: Step::Go }, Pinging::next).boxed()
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, IoSliceMut},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::AsRawFd,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -13,6 +13,7 @@ use std::{
 use nix::{
     cmsg_space,
     errno::Errno,
+    libc, setsockopt_impl, sockopt_impl,
     sys::{
         socket::{
             ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrLike, SockaddrStorage, recvmmsg,
@@ -39,11 +40,16 @@ const PACKET: usize = 1 << 10;
 /// The longest packet that is read whole: two IPv4 headers with all options, two of ICMP.
 const LONGEST: usize = 160;
 
+/// "Do not send, only probe the path": `linux/socket.h`.
+const MSG_PROBE: libc::c_int = 0x10;
+
 /// How many packets one system call may hand out.
 const MOST: usize = 32;
 
 /// How many system calls one look may make: what comes faster than it is read waits for the next look.
 const CALLS: usize = 64;
+
+sockopt_impl!(MtuDiscover, SetOnly, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int);
 
 /// The socket, and how its packets look.
 pub(super) struct Port {
@@ -92,6 +98,11 @@ impl Port {
             };
             minor("errors", told);
         }
+        if family == Family::V4 {
+            // Never to be fragmented, so that the kernel need not choose an identification for each packet: with
+            // thousands of targets that is a tenth of a probe's cost.
+            minor("a fixed size", setsockopt(&socket, MtuDiscover, &libc::IP_PMTUDISC_DO));
+        }
         socket.set_nonblocking(true).map_err(IcmpError::Open)?;
         let is_stamped = minor("stamps", setsockopt(&socket, sockopt::ReceiveTimestampns, &true));
         minor("a count of overruns", setsockopt(&socket, sockopt::RxqOvfl, &1));
@@ -118,13 +129,27 @@ impl Port {
         Request::new(family, kind, ident, nonce)
     }
 
+    /// Has the kernel go the way of a request before it is measured: to the address without a packet (`MSG_PROBE`), and with a
+    /// packet that nobody waits for to this machine itself. After a sleep the code of all that has left the processor's
+    /// caches: 25 µs of the first RTT on a busy machine.
+    pub(super) fn warm_up(&self, address: IpAddr, request: &Request) {
+        let itself = match self.reader.family {
+            Family::V4 => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            Family::V6 => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        };
+        let nothing = &request.for_nobody();
+        let _ = self.socket.send_to_with_flags(nothing, &SocketAddr::new(address, 0).into(), MSG_PROBE);
+        let _ = self.send(itself, nothing);
+    }
+
     pub(super) fn send(&self, address: IpAddr, request: &[u8]) -> io::Result<()> {
         self.socket.send_to(request, &SocketAddr::new(address, 0).into()).map(drop)
     }
 
     /// Reads what has come, and tells how many packets the kernel has dropped since the last look for want of room.
     pub(super) fn look(&self, expected: usize, tray: &mut Tray, mut take: impl FnMut(Arrival)) -> u32 {
-        let most = (expected + 1).min(MOST);
+        // One more than can come, beside what was for nobody, so that a second call need not find out that there is none.
+        let most = (expected + 2).min(MOST);
         let before = self.dropped.load(Ordering::Relaxed);
         for _ in 0..CALLS {
             let mut slices: Vec<_> =

@@ -24,6 +24,8 @@ pub(super) struct UnderWay {
     pub(super) groups: BTreeMap<u32, Group>,
     next_group: u32,
     pub(super) pace: Pace,
+    /// When requests were sent last.
+    pub(super) last_sent: Duration,
     pub(super) tray: Tray,
     pub(super) oddities: Oddities,
     told: Oddities,
@@ -47,17 +49,18 @@ impl UnderWay {
             groups: BTreeMap::new(),
             next_group: 0,
             pace: Pace::default(),
+            last_sent: Duration::ZERO,
             tray: Tray::default(),
             oddities: Oddities::default(),
             told: Oddities::default(),
         }
     }
 
-    /// Adds a group, and tells its name here.
-    pub(super) fn add(&mut self, aims: Vec<Aim>, now: Duration) -> u32 {
+    /// Adds a group that begins at this moment, and tells its name here.
+    pub(super) fn add(&mut self, aims: Vec<Aim>, begins: Duration) -> u32 {
         let id = self.next_group;
         self.next_group = id.wrapping_add(1);
-        self.groups.insert(id, Group::new(aims, now));
+        self.groups.insert(id, Group::new(aims, begins));
         id
     }
 
@@ -66,9 +69,12 @@ impl UnderWay {
         if self.groups.remove(&id).is_some_and(|group| !group.is_over()) {
             self.flights.give_up_where(|seat| seat.group == id);
         }
-        if self.oddities != self.told {
-            self.told = self.oddities;
-            tracing::debug!(oddities = ?self.told, "replies that were no answers, since the start");
+        let told = std::mem::replace(&mut self.told, self.oddities);
+        if self.oddities.overrun > told.overrun {
+            let packets = self.oddities.overrun - told.overrun;
+            tracing::warn!(packets, "the receive buffer was full, replies are lost; raise net.core.rmem_max");
+        } else if self.oddities != told {
+            tracing::debug!(oddities = ?self.oddities, "replies that were no answers, since the start");
         }
     }
 
