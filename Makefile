@@ -10,7 +10,7 @@ TARGETS ?=
 # How long a door is fuzzed.
 SECONDS ?= 60
 
-.PHONY: help build up status report verify check cut mend test snmp-conformance fuzz lint peers bench agents clean
+.PHONY: help build up status report verify check cut mend test snmp-conformance fuzz lint peers bench agents test-agents clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ agents: ## build the agent for routers (static, five targets): make agents TARGE
 snmp-conformance: ## hold what is read of recorded devices against what should be read: ../shared/snmp, or KENTONGAN_SNMP_RECORDINGS
 	CI=true $(CARGO) test --locked -p kentongan-agent --test conformance -- --nocapture
 
+test-agents: ## run the agents of `make agents` (by qemu) against a collector behind TLS: make test-agents TARGETS=…
+	deploy/agents/test $(TARGETS)
+
 fuzz: peers ## give each place where bytes come in a minute of bytes that nobody meant: make fuzz SECONDS=600
 	fuzz/run $(SECONDS)
 
@@ -62,6 +65,7 @@ lint: ## formatting and clippy, as CI runs them
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 bench: peers ## print the figures, each beside a peer in the same run
+	deploy/agents/build $(shell uname -m)-unknown-linux-musl
 	$(CARGO) build --release --locked --workspace
 	$(CARGO) run --release --locked -p kentongan-bench -- all $(ARGS)
 
