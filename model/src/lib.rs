@@ -4,6 +4,7 @@
 //! Nothing here does I/O but [`time`], the one module of the workspace that reads a clock, and [`secret`].
 
 pub mod answer;
+pub mod enrolment;
 pub mod event;
 pub mod gauge;
 pub mod id;
