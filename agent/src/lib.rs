@@ -9,15 +9,18 @@
 mod chance;
 pub mod config;
 pub mod decision;
+pub mod enrol;
 mod host;
 pub mod icmp;
 mod keeping;
+pub mod language;
 pub mod pace;
 pub mod pinger;
 pub mod plan_cache;
 mod probe;
 mod rounds;
 pub mod schedule;
+pub mod self_test;
 pub mod snmp;
 pub mod spool;
 mod tls;
@@ -135,7 +138,8 @@ pub(crate) async fn sleep_until(due: Option<Duration>, now: Duration) {
 }
 
 /// An error and what it comes from, in one line.
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn told(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

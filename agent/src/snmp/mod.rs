@@ -10,6 +10,7 @@ mod columns;
 mod device;
 mod exchange;
 mod gauges;
+mod greeting;
 mod identity;
 mod interfaces;
 mod links;
@@ -41,6 +42,7 @@ use crate::{
 };
 use device::{Device, PATIENCE, Reading};
 pub use exchange::{Exchange, Patience};
+pub(crate) use greeting::describe;
 pub use survey::{Seen, Survey, survey};
 
 /// Why a device gave no reading.

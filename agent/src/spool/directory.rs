@@ -46,6 +46,12 @@ pub struct Appended {
     is_named: bool,
 }
 
+/// Whether an agent runs in the folder now. Asking holds nobody up.
+pub(crate) fn is_taken(folder: &Path) -> bool {
+    let Ok(file) = File::open(folder) else { return false };
+    matches!(flock(&file, FlockOperation::NonBlockingLockShared), Err(rustix::io::Errno::WOULDBLOCK))
+}
+
 impl Directory {
     /// Makes the folder if it is missing, and takes it.
     ///

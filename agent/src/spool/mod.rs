@@ -29,8 +29,8 @@ use std::{collections::BTreeMap, io, path::PathBuf};
 use kentongan_model::{id::Vantage, plan::Precision, wire::WireError};
 
 use chain::Chain;
-pub(crate) use directory::write_whole;
 pub use directory::{Directory, LockError};
+pub(crate) use directory::{is_taken, write_whole};
 use flash::Flash;
 pub use folder::Folder;
 pub use name::BatchName;

@@ -12,6 +12,7 @@ mod greeting;
 mod leaning;
 mod line;
 mod patience;
+mod question;
 mod stream;
 
 use std::{sync::Arc, time::Duration};
@@ -30,6 +31,7 @@ pub use answer::Disposition;
 pub use collector::{Collector, Parcel, PlanReply, Replies, Reply};
 pub use connection::{AddressError, CallError};
 pub use frame::FrameError;
+pub(crate) use question::{Obstacle, Said, get, host, post};
 pub use stream::StreamError;
 
 use crate::{

@@ -1,0 +1,141 @@
+//! What the router itself has to offer: folders, the right to ping, a way out, a clock.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use kentongan_model::time::{Clock, Timestamp};
+
+use super::found::{Found, Purpose};
+use crate::{
+    icmp::IcmpPinger,
+    pinger::{Echo, Pinger},
+    spool::is_taken,
+};
+
+/// What either folder should have left: the largest backlog, and the plan.
+const ROOM_KB: u64 = 3_000;
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a gateway is asked.
+const TRIES: usize = 3;
+/// A clock that shows less has not been set: there was no such agent then.
+const BEFORE_ALL: Timestamp = Timestamp::from_millis(1_735_689_600_000);
+
+/// The two folders, and whether an agent runs in them.
+pub(super) fn folders(state_dir: &Path, memory_dir: &Path) -> Vec<Found> {
+    let mut found: Vec<Found> = [(Purpose::Flash, state_dir), (Purpose::Memory, memory_dir)]
+        .into_iter()
+        .flat_map(|(purpose, folder)| self::folder(purpose, folder))
+        .collect();
+    found.push(if is_taken(memory_dir) { Found::Running } else { Found::NotRunning });
+    found
+}
+
+fn folder(purpose: Purpose, folder: &Path) -> Vec<Found> {
+    match room(folder) {
+        Err(error) => vec![Found::Unwritable { folder: folder.to_owned(), error: error.to_string() }],
+        Ok((free_kb, in_memory)) => {
+            let folder = folder.to_owned();
+            let mut found = vec![if free_kb < ROOM_KB {
+                Found::NarrowFolder { purpose, folder: folder.clone(), free_kb }
+            } else {
+                Found::Folder { purpose, folder: folder.clone(), free_kb }
+            }];
+            if in_memory != (purpose == Purpose::Memory) {
+                found.push(Found::MisplacedFolder { purpose, folder });
+            }
+            found
+        }
+    }
+}
+
+/// Free kilobytes, and whether the folder lies in memory; an error when nothing can be written there.
+fn room(folder: &Path) -> std::io::Result<(u64, bool)> {
+    /// `TMPFS_MAGIC` and `RAMFS_MAGIC` of Linux' magic.h.
+    const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
+    std::fs::create_dir_all(folder)?;
+    let trial = folder.join("self-test");
+    std::fs::write(&trial, b"kentongan")?;
+    std::fs::remove_file(&trial)?;
+    let room = rustix::fs::statvfs(folder)?;
+    let kind = rustix::fs::statfs(folder)?.f_type as u32;
+    Ok((room.f_bavail.saturating_mul(room.f_frsize) / 1_024, IN_MEMORY.contains(&kind)))
+}
+
+/// Whether pings go out and come back.
+pub(super) async fn ping(pinger: &Arc<IcmpPinger>) -> Vec<Found> {
+    let (v4, v6) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
+    let lacking = match (pinger.reaches(v4), pinger.reaches(v6)) {
+        (true, true) => None,
+        (true, false) => Some("IPv6".to_owned()),
+        _ => Some("IPv4".to_owned()),
+    };
+    let mut found = vec![Found::MayPing { lacking }];
+    if pinger.reaches(v4) && answer(pinger, v4).await.is_none() {
+        found.push(Found::LoopbackSilent);
+    }
+    found
+}
+
+/// Whether there is a way out, and whether somebody stands there.
+pub(super) async fn gateway(pinger: Option<&Arc<IcmpPinger>>) -> Option<Found> {
+    let table = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+    let Some(gateway) = default_gateway(&table) else { return Some(Found::NoGateway) };
+    let address = IpAddr::V4(gateway);
+    Some(match answer(pinger?, address).await {
+        Some(rtt_us) => Found::GatewayAnswers { address, rtt_us },
+        None => Found::GatewaySilent { address },
+    })
+}
+
+async fn answer(pinger: &Arc<IcmpPinger>, address: IpAddr) -> Option<u32> {
+    for _ in 0..TRIES {
+        if let Echo::Reply { rtt_us } = Arc::clone(pinger).ping(address, PATIENCE).await {
+            return Some(rtt_us);
+        }
+    }
+    None
+}
+
+/// The gateway of the default route in `/proc/net/route`, whose addresses stand as the kernel has them in memory.
+fn default_gateway(table: &str) -> Option<Ipv4Addr> {
+    const ROUTE_BY_GATEWAY: u32 = 0x2;
+    table.lines().skip(1).find_map(|line| {
+        let hex = |column| u32::from_str_radix(line.split_whitespace().nth(column)?, 16).ok();
+        let (destination, gateway, flags, mask) = (hex(1)?, hex(2)?, hex(3)?, hex(7)?);
+        let is_default = destination == 0 && mask == 0 && flags & ROUTE_BY_GATEWAY != 0;
+        is_default.then(|| Ipv4Addr::from(gateway.to_ne_bytes()))
+    })
+}
+
+/// The clock alone, when there is no collector's to hold it against.
+pub(super) fn clock(clock: &dyn Clock, needed: bool) -> Found {
+    let now = clock.now();
+    if now < BEFORE_ALL { Found::ClockUnset { now, needed } } else { Found::ClockAlone { now } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateway_is_that_of_the_default_route() {
+        let native = |address: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(address));
+        let table = format!(
+            "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
+             br-lan\t{}\t00000000\t0001\t0\t0\t0\t{}\t0\t0\t0\n\
+             ppp0\t00000000\t00000000\t0001\t0\t0\t9\t00000000\t0\t0\t0\n\
+             eth0\t00000000\t{}\t0003\t0\t0\t0\t00000000\t0\t0\t0\n",
+            native([192, 168, 1, 0]),
+            native([255, 255, 255, 0]),
+            native([10, 20, 30, 1])
+        );
+        assert_eq!(default_gateway(&table), Some(Ipv4Addr::new(10, 20, 30, 1)));
+        assert_eq!(default_gateway(table.split("eth0").next().unwrap()), None);
+        assert_eq!(default_gateway("eth0 nonsense"), None);
+    }
+}
