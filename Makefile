@@ -10,7 +10,7 @@ TARGETS ?=
 # How long a door is fuzzed.
 SECONDS ?= 60
 
-.PHONY: help build up status report verify check cut mend test snmp-conformance fuzz lint peers bench agents test-agents clean
+.PHONY: help build up status report verify check cut mend test snmp-conformance fuzz lint peers bench agents test-agents packages clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ agents: ## build the agent for routers (static, five targets): make agents TARGE
 
 snmp-conformance: ## hold what is read of recorded devices against what should be read: ../shared/snmp, or KENTONGAN_SNMP_RECORDINGS
 	CI=true $(CARGO) test --locked -p kentongan-agent --test conformance -- --nocapture
+
+packages: ## pack the agents that are built, for OpenWrt, Debian and RouterOS, into packages/
+	deploy/packages
 
 test-agents: ## run the agents of `make agents` (by qemu) against a collector behind TLS: make test-agents TARGETS=…
 	deploy/agents/test $(TARGETS)
