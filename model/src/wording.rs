@@ -5,8 +5,10 @@
 
 mod amendments;
 mod times;
+mod unanswered;
 
 pub use self::{
     amendments::{amendment, cause},
     times::{length, moment, moment_after, short_moment},
+    unanswered::{Seen, unanswered},
 };

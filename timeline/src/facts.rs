@@ -4,7 +4,7 @@
 //! both end here, which is why they agree. Rule guarded here: blindness veils the evidence of the core before any site
 //! is judged.
 
-use kentongan_model::time::Timestamp;
+use kentongan_model::{state::State, time::Timestamp};
 
 use crate::{
     blind::{blindness, blur},
@@ -24,6 +24,11 @@ pub(crate) struct Track {
 }
 
 impl Track {
+    /// Since when it is down, if it is now.
+    pub(crate) fn down_since(&self) -> Option<Timestamp> {
+        self.changes.last().filter(|change| change.state == State::Down).map(|change| change.at)
+    }
+
     /// When the change of that moment was told, if there is one.
     pub(crate) fn told_of(&self, moment: Timestamp) -> Option<Timestamp> {
         let found = self.changes.binary_search_by_key(&moment, |change| change.at);

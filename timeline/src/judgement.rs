@@ -56,6 +56,9 @@ pub struct SiteJudgement {
     pub never_answered: bool,
     /// The evidence about it that has not yet been up and therefore counts for nothing.
     pub unproven: Vec<Unproven>,
+    /// The evidence about it that is down now, and therefore speaks against it.
+    #[serde(default)]
+    pub against: Vec<Against>,
 }
 
 /// Evidence that has not yet been up: a firewall may drop ICMP, an address may be wrong.
@@ -65,6 +68,17 @@ pub struct Unproven {
     pub vantage: Vantage,
     /// Which target of the site, by position; none: its agent's heartbeats.
     pub target: Option<u32>,
+}
+
+/// Evidence that is down: the target does not answer whoever probes it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Against {
+    /// Which target of the site, by position; none: its agent's heartbeats.
+    pub target: Option<u32>,
+    /// Who probes.
+    pub vantage: Vantage,
+    /// Since when it is down.
+    pub since: Timestamp,
 }
 
 /// Everything that was concluded, to be gone on with where little changes.
@@ -100,12 +114,20 @@ impl Conclusion {
         };
         let mut unproven: Vec<Unproven> = unproven.iter().map(name).collect();
         unproven.sort();
+        let down = |track: &&Track| {
+            let since = track.down_since()?;
+            let (target, vantage) = (track.about.position(), places.name_of(track.vantage));
+            Some(Against { target, vantage, since })
+        };
+        let mut against: Vec<Against> = proven.iter().filter_map(down).collect();
+        against.sort();
         SiteJudgement {
             id: places.sites[site].id.clone(),
             timeline: timeline.iter().map(|stay| named(places, stay)).collect(),
             maintenance: within(&self.marks[site], period),
             never_answered: proven.is_empty() && !unproven.is_empty(),
             unproven,
+            against,
         }
     }
 

@@ -40,7 +40,7 @@ pub use flapping::{FlapRule, Flapping, flapping};
 pub use group::{By, ByError, GroupUptime, group, groups};
 pub use incident::{GROUP_WAIT_MS, Incident};
 pub use interval::Interval;
-pub use judgement::{Judgement, SiteJudgement, Unproven};
+pub use judgement::{Against, Judgement, SiteJudgement, Unproven};
 pub use live::{Checkpoint, Counters, Limits, Live, MAX_AHEAD, RETENTION_DAYS, Wanting};
 pub use maintenance::maintenance;
 pub use service::service;

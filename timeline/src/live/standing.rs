@@ -43,7 +43,7 @@ impl Live {
             if let Some(span) = differing(&old.changes, &track.changes, |change| change.at) {
                 touched.tracks.push((ix, span));
             }
-            if old.proven != track.proven {
+            if old.proven != track.proven || old.down_since() != track.down_since() {
                 renamed.extend(track.about.site());
             }
             self.standing.tracks[ix] = track;

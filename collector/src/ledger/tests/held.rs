@@ -12,7 +12,14 @@ fn timeline(changes: &[i64], now: i64) -> Vec<SiteJudgement> {
         .map(|((from, to), state)| Interval { state, from: at(from), to: at(to), roots: Vec::new() })
         .collect();
     let id = "a".parse().unwrap();
-    vec![SiteJudgement { id, timeline, maintenance: Vec::new(), never_answered: false, unproven: Vec::new() }]
+    vec![SiteJudgement {
+        id,
+        timeline,
+        maintenance: Vec::new(),
+        never_answered: false,
+        unproven: Vec::new(),
+        against: Vec::new(),
+    }]
 }
 
 /// The incidents of that timeline at `now`.
