@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use kentongan_model::{id::SiteId, state::State, time::Timestamp};
-use kentongan_timeline::{Interval, Judgement, SiteJudgement, Unproven};
+use kentongan_timeline::{Against, Interval, Judgement, SiteJudgement, Unproven};
 
 use crate::{inventory::Inventory, store::journal::Position};
 
@@ -34,6 +34,8 @@ pub(crate) struct SiteNow {
     pub(crate) never_answered: bool,
     /// Evidence of it that counts for nothing yet.
     pub(crate) unproven: Vec<Unproven>,
+    /// Evidence of it that is down.
+    pub(crate) against: Vec<Against>,
 }
 
 impl SiteNow {
@@ -43,6 +45,7 @@ impl SiteNow {
             tail: judged.timeline[first..].to_vec(),
             never_answered: judged.never_answered,
             unproven: judged.unproven.clone(),
+            against: judged.against.clone(),
         }
     }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     influx::{
         Point, Sink,
-        points::{interface_point, ping_point},
+        points::{gauge_point, interface_point, ping_point},
     },
     inventory::Inventory,
     reader::{Read, Reader},
@@ -70,6 +70,7 @@ fn points(entry: &Read, inventory: &Inventory) -> (Position, Vec<Point>) {
         let rounds = unfolded.rounds.iter().filter_map(|round| ping_point(network, round));
         rounds
             .chain(unfolded.readings.iter().filter_map(|reading| interface_point(network, reading)))
+            .chain(entry.gauges.iter().filter_map(|gauge| gauge_point(network, gauge)))
             .collect()
     });
     (entry.position, points)

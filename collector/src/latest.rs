@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use kentongan_model::{
+    gauge::GaugeKind,
     id::{SiteId, Subject, TargetId, Vantage},
     inventory::Network,
     observation::Round,
@@ -12,12 +13,17 @@ use kentongan_model::{
     wire::InterfaceReading,
 };
 
-use crate::{influx::points::PlacedReading, unfold::Unfolded};
+use crate::{gauges::PlacedGauge, influx::points::PlacedReading, unfold::Unfolded};
 
 /// How far back the latest rounds reach.
 pub(crate) const REACH_MS: i64 = 10 * 60 * 1000;
 /// Rounds that are kept of one target from one vantage; the oldest goes.
 const MOST_ROUNDS: usize = 120;
+/// Gauges that are kept of one site; at that number those go that are older than [`GAUGES_LAST_MS`], and while there are
+/// none, further ones are not shown. A full OLT has some 4,000.
+const MOST_GAUGES: usize = 8_192;
+/// How long a gauge that is not read any more is shown at least.
+const GAUGES_LAST_MS: i64 = 3_600_000;
 /// Between readings that lie further apart no rate is told.
 const LONGEST_GAP_MS: i64 = 3_600_000;
 
@@ -50,6 +56,20 @@ pub(crate) struct LinkSeen {
     pub(crate) out_bps: Option<f64>,
 }
 
+/// What a gauge showed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GaugeSeen {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// Who looked.
+    pub(crate) vantage: Vantage,
+    /// Its value, in thousandths of its kind's unit.
+    pub(crate) value: i64,
+}
+
+/// Which gauge of a site: of which device (none is the agent's own router), what it says, and where.
+pub(crate) type GaugeKey = (Option<TargetId>, GaugeKind, String);
+
 /// The last sign of life of an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AgentSeen {
@@ -70,6 +90,8 @@ pub(crate) struct SiteSeen {
     pub(crate) rounds: BTreeMap<(TargetId, Vantage), Rounds>,
     /// Links by target and name in the inventory.
     pub(crate) links: BTreeMap<(TargetId, String), LinkSeen>,
+    /// Gauges.
+    pub(crate) gauges: BTreeMap<GaugeKey, GaugeSeen>,
     /// When targets booted, from their last SNMP answers.
     pub(crate) boots: BTreeMap<TargetId, Timestamp>,
     /// Its agent.
@@ -90,6 +112,7 @@ impl Latest {
         network: &Network,
         received_at: Timestamp,
         unfolded: &Unfolded,
+        gauges: &[PlacedGauge],
         dropped: u64,
     ) {
         self.last_received = self.last_received.max(Some(received_at));
@@ -109,6 +132,11 @@ impl Latest {
         for reading in &unfolded.readings {
             if let Some(seen) = self.site_of(network, &reading.site, Some(&reading.target)) {
                 read(seen, reading);
+            }
+        }
+        for gauge in gauges {
+            if let Some(seen) = self.site_of(network, &gauge.site, gauge.target.as_ref()) {
+                show(&mut seen.gauges, gauge);
             }
         }
         if let Some(heartbeat) = &unfolded.heartbeat
@@ -142,6 +170,7 @@ impl Latest {
             seen.rounds.retain(|(target, _), _| known(target));
             seen.links.retain(|(target, _), _| known(target));
             seen.boots.retain(|target, _| known(target));
+            seen.gauges.retain(|(target, ..), _| target.as_ref().is_none_or(known));
             true
         });
     }
@@ -244,6 +273,21 @@ fn read(seen: &mut SiteSeen, placed: &PlacedReading) {
     seen.links.insert(key, LinkSeen { at: placed.at, reading, in_bps, out_bps });
 }
 
+fn show(gauges: &mut BTreeMap<GaugeKey, GaugeSeen>, placed: &PlacedGauge) {
+    let key = (placed.target.clone(), placed.label.kind, placed.label.place.clone());
+    let known = gauges.get(&key);
+    if known.is_some_and(|seen| seen.at >= placed.at) {
+        return; // An older one that came late.
+    }
+    if known.is_none() && gauges.len() >= MOST_GAUGES {
+        gauges.retain(|_, seen| placed.at.millis_since(seen.at) <= GAUGES_LAST_MS);
+        if gauges.len() >= MOST_GAUGES {
+            return;
+        }
+    }
+    gauges.insert(key, GaugeSeen { at: placed.at, vantage: placed.vantage.clone(), value: placed.value });
+}
+
 /// Bits a second between two readings of a counter of octets; none when it was set back or they lie too far apart.
 fn rate(before: u64, after: u64, length_ms: i64) -> Option<f64> {
     let octets = after.checked_sub(before).filter(|_| (1..=LONGEST_GAP_MS).contains(&length_ms))?;
@@ -279,6 +323,30 @@ mod tests {
             note(&mut rounds, &round(second, &[]));
         }
         assert_eq!(rounds.len(), MOST_ROUNDS);
+    }
+
+    #[test]
+    fn of_a_gauge_the_newest_value_is_shown_and_at_the_limit_the_stale_ones_go() {
+        let placed = |second: i64, place: String, value: i64| PlacedGauge {
+            at: Timestamp::from_millis(second * 1000),
+            vantage: Vantage::Core,
+            site: "a".parse().unwrap(),
+            target: None,
+            label: kentongan_model::wire::Label { kind: GaugeKind::RxDbm, place },
+            value,
+        };
+        let mut gauges = BTreeMap::new();
+        for (second, value) in [(20, -21_400), (10, -3_000), (30, -21_500)] {
+            show(&mut gauges, &placed(second, "pon0/1".to_owned(), value));
+        }
+        assert_eq!(gauges.values().map(|seen| seen.value).collect::<Vec<_>>(), [-21_500]);
+        for n in 0..MOST_GAUGES + 5 {
+            show(&mut gauges, &placed(40, format!("onu {n}"), 0));
+        }
+        assert_eq!(gauges.len(), MOST_GAUGES);
+        show(&mut gauges, &placed(30 + GAUGES_LAST_MS / 1000 + 1, "onu baru".to_owned(), 0));
+        assert_eq!(gauges.len(), MOST_GAUGES, "the one from second 30 went for it");
+        assert!(!gauges.keys().any(|(_, _, place)| place == "pon0/1"));
     }
 
     #[test]

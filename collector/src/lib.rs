@@ -11,6 +11,7 @@ mod board;
 mod boot;
 mod config;
 mod follower;
+pub mod gauges;
 mod history;
 pub mod influx;
 mod ingest;

@@ -35,6 +35,7 @@ use crate::{
         readers::Readers,
         runs::{self, Run},
         state,
+        traces::{self, PlacedTrace},
     },
 };
 
@@ -52,6 +53,8 @@ pub(crate) struct Judge {
     ledger: Option<Ledger>,
     /// What came since the last judgement that can have changed the past.
     reasons: Reasons,
+    /// Ways to targets that had gone down, until they are put away.
+    traces: Vec<PlacedTrace>,
     judged: Option<(u64, Board)>,
     /// Up to when the store is judged. What the course passes before that, after a restart, is in it already.
     stored: Timestamp,
@@ -103,6 +106,7 @@ impl Judge {
             run,
             ledger: None,
             reasons: Reasons::default(),
+            traces: Vec::new(),
             judged: None,
             stored: stored.as_ref().map_or(Timestamp::MIN, |judged| judged.as_of),
             reached: stored.map_or(0, |judged| judged.position),
@@ -135,13 +139,16 @@ impl Judge {
 
     /// Reads on in the journal; says whether there may be more.
     pub(crate) fn read_on(&mut self) -> Result<bool, StoreError> {
-        let (latest, reasons) = (&self.latest, &mut self.reasons);
+        self.keep_traces()?; // What could not be written before: nothing more is read until it is.
+        let (latest, reasons, traces) = (&self.latest, &mut self.reasons, &mut self.traces);
         let halt = self.course.read_on(Position::MAX, |entry, network| {
             if let Some(delivery) = &entry.unfolded {
                 reasons.delivered(entry.received_at, delivery, network);
+                traces.extend_from_slice(&delivery.traces);
             }
             show(latest, network, entry);
         })?;
+        self.keep_traces()?;
         match halt {
             Halt::End => return Ok(false),
             Halt::Chunk => {}
@@ -159,6 +166,15 @@ impl Judge {
             }
         }
         Ok(true)
+    }
+
+    /// Puts away the ways that were passed. What is lost with the process is passed again after the restart.
+    fn keep_traces(&mut self) -> Result<(), StoreError> {
+        if !self.traces.is_empty() {
+            traces::keep(&mut self.state, &self.traces)?;
+            self.traces.clear();
+        }
+        Ok(())
     }
 
     /// Judges as of a moment that the course has come to. The store may be further already: then it is left alone.
@@ -285,7 +301,7 @@ impl Judge {
 fn show(latest: &RwLock<Latest>, network: &Network, entry: &Read) {
     if let Some(unfolded) = &entry.unfolded {
         let mut latest = latest.write().unwrap_or_else(PoisonError::into_inner);
-        latest.take(network, entry.received_at, unfolded, entry.dropped_rounds);
+        latest.take(network, entry.received_at, unfolded, &entry.gauges, entry.dropped_rounds);
     }
 }
 

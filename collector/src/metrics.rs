@@ -81,6 +81,8 @@ pub(crate) struct Metrics {
     pub(crate) judge_failures: Counter,
     /// Entries of the journal that could not be read back; they count for nothing.
     pub(crate) journal_unreadable: Counter,
+    /// Values of gauges of which nobody has said what they are.
+    pub(crate) gauges_unnamed: Counter,
     /// Events written.
     pub(crate) events: Counter,
     /// Events, incidents and intervals that went because they were too old.
@@ -139,10 +141,14 @@ impl Metrics {
                 "journal_unreadable",
                 "Deliveries of the journal that did not read back"
             ),
+            gauges_unnamed: counted!(
+                "gauges_unnamed",
+                "Values of gauges left out, as their agent has not said what they are"
+            ),
             events: counted!("events", "Events written to the feed"),
             state_dropped: counted!(
                 "state_dropped",
-                "Intervals, incidents and events dropped, being too old"
+                "Intervals, incidents, events and traces dropped, being too old"
             ),
             inventory_faulty: counted!("inventory_faulty", "1 while the inventory on disk has faults"),
             inventory_reloads: counted!("inventory_reloads", "Changed inventories taken over"),

@@ -51,7 +51,10 @@ impl Readings {
     pub(crate) fn of(delivery: &Delivery) -> Readings {
         let batch = &delivery.batch;
         let rounds = batch.rounds.iter().map(|round| round.mono_ms);
-        let times = || rounds.clone().chain(batch.readings.iter().map(|reading| reading.mono_ms));
+        let readings = batch.readings.iter().map(|reading| reading.mono_ms);
+        let gauges = batch.gauges.iter().map(|reading| reading.mono_ms);
+        let traces = batch.traces.iter().map(|trace| trace.mono_ms);
+        let times = || rounds.clone().chain(readings.clone()).chain(gauges.clone()).chain(traces.clone());
         let measured = times().min().zip(times().max());
         Readings { sent: delivery.sent, sealed: batch.sealed, measured }
     }

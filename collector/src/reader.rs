@@ -11,6 +11,7 @@ use kentongan_model::{
 use kentongan_timeline::Wanting;
 
 use crate::{
+    gauges::{Meanings, PlacedGauge, SAID_WITHIN_MS, Source, Told},
     metrics::Metrics,
     placing::Placing,
     store::{
@@ -36,6 +37,10 @@ pub(crate) struct Read {
     pub(crate) dropped_rounds: u64,
     /// What it says; none when it cannot be read.
     pub(crate) unfolded: Option<Unfolded>,
+    /// The gauges in it, with what they are; of entries that are read in the journal's order only.
+    pub(crate) gauges: Vec<PlacedGauge>,
+    /// Whose numbers they have; none when it cannot be read.
+    pub(crate) source: Option<Source>,
     /// Why it cannot be read.
     pub(crate) fault: Option<String>,
 }
@@ -57,13 +62,14 @@ pub fn read_entry(bytes: &[u8], plan_json: &str, received_at: Timestamp) -> Resu
 pub(crate) struct Reader {
     journal: Readers,
     plans: HashMap<PlanRevision, Option<Arc<Contents>>>,
+    meanings: Meanings,
     metrics: Arc<Metrics>,
 }
 
 impl Reader {
     /// A reader of that journal.
     pub(crate) fn new(journal: Readers, metrics: Arc<Metrics>) -> Self {
-        Reader { journal, plans: HashMap::new(), metrics }
+        Reader { journal, plans: HashMap::new(), meanings: Meanings::default(), metrics }
     }
 
     /// The journal itself.
@@ -74,7 +80,42 @@ impl Reader {
     /// At most `limit` entries after `position`, in order.
     pub(crate) fn after(&mut self, position: Position, limit: usize) -> Result<Vec<Read>, StoreError> {
         let entries = self.journal.ask_here(|conn| journal::after(conn, position, limit))?;
-        entries.iter().map(|entry| self.read(entry)).collect()
+        entries.iter().map(|entry| self.read(entry).and_then(|read| self.with_gauges(read))).collect()
+    }
+
+    /// Puts a meaning to the gauges of an entry.
+    fn with_gauges(&mut self, mut read: Read) -> Result<Read, StoreError> {
+        let Some((source, unfolded)) = read.source.clone().zip(read.unfolded.as_mut()) else {
+            return Ok(read);
+        };
+        let told = std::mem::take(&mut unfolded.gauges);
+        let Some(at) = told.first().map(|told| told.at) else { return Ok(read) };
+        let mut meanings = std::mem::take(&mut self.meanings);
+        let placed = meanings.place(&source, told, || self.said_before(&source, at, read.position));
+        self.meanings = meanings;
+        let (gauges, without) = placed?;
+        self.metrics.gauges_unnamed.inc_by(without);
+        Ok(Read { gauges, ..read })
+    }
+
+    /// What the agent said of its gauges in entries before this one.
+    fn said_before(
+        &mut self,
+        source: &Source,
+        at: Timestamp,
+        position: Position,
+    ) -> Result<Vec<Told>, StoreError> {
+        let mut found = Vec::new();
+        let period = (Timestamp::from_millis(at.as_millis() - SAID_WITHIN_MS), at);
+        self.between(&source.0, period, |read, _| {
+            if read.position < position && read.source.as_ref() == Some(source) {
+                let gauges = read.unfolded.map(|unfolded| unfolded.gauges).unwrap_or_default();
+                found.extend(gauges.into_iter().map(|told| (read.position, told)));
+            }
+            true
+        })?;
+        found.sort_by_key(|(position, _)| *position);
+        Ok(found.into_iter().map(|(_, told)| told).filter(|told| told.label.is_some()).collect())
     }
 
     /// Entries of an agent that hold something of [from, to), each given to `take` until it says that it is enough.
@@ -138,7 +179,8 @@ impl Reader {
         let unreadable = |fault: String| {
             metrics.journal_unreadable.inc();
             tracing::error!(position, fault, "an entry of the journal cannot be read and counts for nothing");
-            Read { position, received_at, dropped_rounds: 0, unfolded: None, fault: Some(fault) }
+            let (unfolded, gauges, source) = (None, Vec::new(), None);
+            Read { position, received_at, dropped_rounds: 0, unfolded, gauges, source, fault: Some(fault) }
         };
         let delivery = match Delivery::decode(&entry.bytes) {
             Ok(delivery) => delivery,
@@ -156,7 +198,8 @@ impl Reader {
         let placing = entry.placing.unwrap_or_else(|| Placing::alone(&delivery, received_at));
         let dropped_rounds = delivery.batch.dropped_rounds;
         let unfolded = Some(unfold(&delivery, &placing, &plan));
-        Ok(Read { position, received_at, dropped_rounds, unfolded, fault: None })
+        let source = Some((delivery.batch.agent.clone(), delivery.batch.series));
+        Ok(Read { position, received_at, dropped_rounds, unfolded, gauges: Vec::new(), source, fault: None })
     }
 
     fn plan(&mut self, revision: PlanRevision) -> Result<Option<Arc<Contents>>, StoreError> {

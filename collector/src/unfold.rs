@@ -5,17 +5,21 @@ use kentongan_model::{
     id::{Subject, Vantage},
     observation::{Heartbeat, InterfaceState, Observation, Oper, Round, SnmpAnswer},
     time::Timestamp,
-    wire::{Delivery, DeviceReading, InterfaceReading},
+    wire::{Delivery, DeviceReading, GaugeReading, InterfaceReading},
 };
 
 use crate::{
+    gauges::{Owner, Told},
     influx::points::PlacedReading,
     placing::{Placing, Trust},
-    store::plans::Contents,
+    store::{
+        plans::Contents,
+        traces::{PlacedTrace, Walked},
+    },
 };
 
 /// A delivery with its times placed and its indices resolved.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Unfolded {
     /// The sign of life that the delivery is; none from the core's own agent.
     pub(crate) heartbeat: Option<Heartbeat>,
@@ -25,6 +29,10 @@ pub(crate) struct Unfolded {
     pub(crate) answers: Vec<SnmpAnswer>,
     /// The interfaces in those answers, with all that was read of them.
     pub(crate) readings: Vec<PlacedReading>,
+    /// Values of gauges; what they are may have been said before.
+    pub(crate) gauges: Vec<Told>,
+    /// Ways to targets that had gone down.
+    pub(crate) traces: Vec<PlacedTrace>,
     /// Rounds that are in none of these, because nobody can say when they were.
     pub(crate) untrusted_rounds: u64,
 }
@@ -47,6 +55,17 @@ pub(crate) fn fault(delivery: &Delivery, plan: &Contents) -> Option<String> {
             round.target,
             plan.targets.len()
         ));
+    }
+    if let Some(trace) = batch.traces.iter().find(|trace| usize::from(trace.target) >= plan.targets.len()) {
+        return Some(format!(
+            "a trace is of target {}, and its plan has {}",
+            trace.target,
+            plan.targets.len()
+        ));
+    }
+    let devices = batch.gauges.iter().filter_map(|reading| reading.device);
+    if let Some(device) = devices.into_iter().find(|device| usize::from(*device) >= plan.devices.len()) {
+        return Some(format!("gauges are of device {device}, and its plan has {}", plan.devices.len()));
     }
     batch.readings.iter().find_map(|reading| match plan.devices.get(usize::from(reading.device)) {
         None => Some(format!(
@@ -78,8 +97,7 @@ pub(crate) fn unfold(delivery: &Delivery, placing: &Placing, plan: &Contents) ->
     });
     if placing.trust == Trust::Untrusted {
         let untrusted_rounds = delivery.batch.rounds.len() as u64;
-        let (rounds, answers, readings) = (Vec::new(), Vec::new(), Vec::new());
-        return Unfolded { heartbeat, rounds, answers, readings, untrusted_rounds };
+        return Unfolded { heartbeat, untrusted_rounds, ..Unfolded::default() };
     }
     let rounds = delivery.batch.rounds.iter().filter_map(|round| {
         Some(Round {
@@ -98,7 +116,42 @@ pub(crate) fn unfold(delivery: &Delivery, placing: &Placing, plan: &Contents) ->
             readings.extend(interfaces);
         }
     }
-    Unfolded { heartbeat, rounds: rounds.collect(), answers, readings, untrusted_rounds: 0 }
+    let gauges = delivery.batch.gauges.iter().flat_map(|reading| {
+        let (at, owner) = (placing.at(reading.mono_ms), owner(reading, agent, plan));
+        reading.gauges.iter().filter_map(move |gauge| {
+            let (number, label, value) = (gauge.number, gauge.label.clone(), gauge.value);
+            Some(Told { at, owner: owner.clone()?, number, label, value })
+        })
+    });
+    let traces = delivery.batch.traces.iter().filter_map(|trace| {
+        let hops = trace.hops.iter().map(|hop| hop.address.map(|address| (address, hop.rtt_us)));
+        Some(PlacedTrace {
+            at: placing.at(trace.mono_ms),
+            vantage: agent.clone(),
+            target: plan.targets.get(usize::from(trace.target))?.clone(),
+            walked: Walked { reached: trace.reached, hops: hops.collect() },
+        })
+    });
+    Unfolded {
+        heartbeat,
+        rounds: rounds.collect(),
+        gauges: gauges.collect(),
+        traces: traces.collect(),
+        answers,
+        readings,
+        untrusted_rounds: 0,
+    }
+}
+
+/// Whose gauges they are; nobody's are those of the machine at the core, which is no site.
+fn owner(reading: &GaugeReading, agent: &Vantage, plan: &Contents) -> Option<Owner> {
+    let Some(device) = reading.device else {
+        return agent.site().map(|site| Owner { site: site.clone(), target: None });
+    };
+    match &plan.devices.get(usize::from(device))?.subject {
+        Subject::Target { site, target } => Some(Owner { site: site.clone(), target: Some(target.clone()) }),
+        Subject::Reference(_) => None,
+    }
 }
 
 fn answer(
@@ -154,9 +207,10 @@ fn oper(status: u8) -> Option<Oper> {
 #[cfg(test)]
 mod tests {
     use kentongan_model::{
+        gauge::GaugeKind,
         plan::PlanRevision,
         time::{BootId, Stamp},
-        wire::{Batch, MeasuredRound},
+        wire::{Batch, Gauge, Hop, Label, MeasuredRound, Trace},
     };
 
     use super::*;
@@ -168,7 +222,15 @@ mod tests {
         Contents { targets: vec![router, "reference/10.0.0.1".parse().unwrap()], devices: vec![device] }
     }
 
+    fn gauges(device: Option<u16>) -> GaugeReading {
+        let label = Some(Label { kind: GaugeKind::Load, place: String::new() });
+        GaugeReading { device, mono_ms: 57_000, gauges: vec![Gauge { number: 3, label, value: 250 }] }
+    }
+
     fn delivery(agent: &str) -> Delivery {
+        let answered = Hop { address: Some([10, 0, 0, 9].into()), rtt_us: 900 };
+        let hops = vec![answered, Hop { address: None, rtt_us: 0 }];
+        let trace = Trace { target: 0, mono_ms: 58_000, reached: false, hops };
         let stamp = Stamp { boot: BootId(1), mono_ms: 60_000, wall: Timestamp::default() };
         let round = MeasuredRound { target: 1, mono_ms: 50_000, sent: 3, rtts_us: vec![7, 9] };
         let interface = InterfaceReading { link: 0, oper_status: Some(7), ..InterfaceReading::default() };
@@ -183,8 +245,8 @@ mod tests {
             dropped_rounds: 0,
             rounds: vec![round],
             readings: vec![reading],
-            gauges: Vec::new(),
-            traces: Vec::new(),
+            gauges: vec![gauges(None), gauges(Some(0))],
+            traces: vec![trace],
         };
         Delivery { sent: stamp, batch }
     }
@@ -207,6 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn gauges_belong_to_the_agents_site_or_to_a_device_and_a_way_to_its_target() {
+        let owners = |agent: &str| {
+            let delivery = delivery(agent);
+            let unfolded =
+                unfold(&delivery, &Placing::alone(&delivery, Timestamp::from_millis(1_000_000)), &plan());
+            assert_eq!(unfolded.traces[0].at, Timestamp::from_millis(998_000));
+            assert_eq!(unfolded.traces[0].target.to_string(), "kec-a/router");
+            assert_eq!(unfolded.traces[0].walked.hops, [Some(([10, 0, 0, 9].into(), 900)), None]);
+            assert!(unfolded.gauges.iter().all(|told| told.at == Timestamp::from_millis(997_000)));
+            let owner =
+                |told: Told| (told.owner.site.to_string(), told.owner.target.map(|it| it.to_string()));
+            unfolded.gauges.into_iter().map(owner).collect::<Vec<_>>()
+        };
+        let device = ("kec-a".to_owned(), Some("router".to_owned()));
+        assert_eq!(owners("kec-a"), [("kec-a".to_owned(), None), device.clone()]);
+        assert_eq!(owners("core"), [device], "the machine at the core is no site");
+    }
+
+    #[test]
     fn the_cores_own_agent_has_no_heartbeat() {
         let delivery = delivery("core");
         let placing = Placing::alone(&delivery, Timestamp::default());
@@ -223,6 +304,7 @@ mod tests {
         };
         let unfolded = unfold(&delivery, &placing, &plan());
         assert_eq!((unfolded.untrusted_rounds, unfolded.readings.len()), (1, 0));
+        assert_eq!((unfolded.gauges.len(), unfolded.traces.len()), (0, 0));
         let told: Vec<Observation> = unfolded.into_observations().collect();
         let [Observation::Heartbeat(beat)] = &told[..] else { panic!("{told:?}") };
         assert_eq!((beat.at, beat.boot_at), (Timestamp::from_millis(1_000_000), None));
@@ -240,8 +322,16 @@ mod tests {
             fault(&delivery("kec-a"), &bare).unwrap(),
             "a reading is of link 0 of kec-a/router, which has 0"
         );
+        let mut lost = delivery("kec-a");
+        lost.batch.traces[0].target = 2;
+        assert_eq!(fault(&lost, &plan()).unwrap(), "a trace is of target 2, and its plan has 2");
+        lost.batch.traces.clear();
+        lost.batch.gauges[1].device = Some(1);
+        assert_eq!(fault(&lost, &plan()).unwrap(), "gauges are of device 1, and its plan has 1");
         let mut none = plan();
         none.devices.clear();
-        assert_eq!(fault(&delivery("kec-a"), &none).unwrap(), "a reading is of device 0, and its plan has 0");
+        let mut bare = delivery("kec-a");
+        bare.batch.gauges.clear();
+        assert_eq!(fault(&bare, &none).unwrap(), "a reading is of device 0, and its plan has 0");
     }
 }

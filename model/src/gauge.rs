@@ -62,7 +62,7 @@ impl GaugeKind {
 
     /// Its name in profiles, the API and the metric store.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             GaugeKind::RxDbm => "rx_dbm",
             GaugeKind::TxDbm => "tx_dbm",

@@ -7,7 +7,10 @@ use kentongan_model::{event::IncidentRecord, time::Timestamp};
 use kentongan_timeline::CauseEvidence;
 use serde::Serialize;
 
-use super::params::{Named, Params};
+use super::{
+    params::{Named, Params},
+    ways::{self, WayShown},
+};
 use crate::{ledger::Kept, problem::Problem, station::Station, store::state};
 
 /// Incidents in one answer at most, the latest first.
@@ -30,6 +33,16 @@ impl From<Kept> for IncidentShown {
     fn from(kept: Kept) -> Self {
         IncidentShown { record: kept.record, evidence: kept.evidence }
     }
+}
+
+/// An incident with the ways that were walked when its targets went down.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct IncidentInFull {
+    /// As in the list.
+    #[serde(flatten)]
+    incident: IncidentShown,
+    /// The ways to its root and to what it took down, the earliest first; 20 at most.
+    ways: Vec<WayShown>,
 }
 
 /// Incidents, the latest first.
@@ -71,16 +84,25 @@ pub(super) async fn incidents(
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents",
     params(("id" = i64, Path, description = "Its number")),
     responses(
-        (status = 200, body = IncidentShown),
+        (status = 200, body = IncidentInFull),
         (status = 404, description = "There is none of that number", body = Problem)))]
 pub(super) async fn incident(
     State(station): State<Arc<Station>>,
     Named(id): Named,
     params: Params,
-) -> Result<Json<IncidentShown>, Problem> {
+) -> Result<Json<IncidentInFull>, Problem> {
     params.done()?;
     let missing = || Problem::not_found(format!("there is no incident '{id}'"));
     let number: i64 = id.parse().map_err(|_| missing())?;
-    let found = station.state.ask(move |conn| state::incident_numbered(conn, number)).await?;
-    found.map(|kept| Json(kept.into())).ok_or_else(missing)
+    let now = station.clock.now();
+    let read = station.state.ask(move |conn| {
+        let Some(kept) = state::incident_numbered(conn, number)? else { return Ok(None) };
+        let ways = ways::of_incident(conn, &kept.record, now)?;
+        Ok(Some((kept, ways)))
+    });
+    let (kept, ways) = read.await?.ok_or_else(missing)?;
+    // Until the journal is judged nobody knows which inventory names them.
+    let ways =
+        station.board().map_or_else(|_| Vec::new(), |board| ways::shown(&board.inventory.network, &ways));
+    Ok(Json(IncidentInFull { incident: kept.into(), ways }))
 }

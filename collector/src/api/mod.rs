@@ -17,6 +17,7 @@ mod sites;
 mod stream;
 mod timeline;
 mod uptime;
+mod ways;
 
 use std::{sync::Arc, time::Duration};
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use kentongan_model::{
-    id::SiteId,
+    gauge::GaugeKind,
+    id::{SiteId, TargetId},
     inventory::{Site, Target},
     time::Timestamp,
     wire::{COUNTERS, InterfaceReading},
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     board::SiteNow,
-    latest::{SiteSeen, summary},
+    latest::{GaugeKey, GaugeSeen, SiteSeen, summary},
     problem::Problem,
     station::Station,
     store::state,
@@ -40,6 +41,8 @@ pub(super) struct SiteInFull {
     targets: Vec<TargetShown>,
     /// Its interfaces that matter.
     links: Vec<LinkShown>,
+    /// What was read off its devices and its agent's router last: optical power, clients, temperatures and more.
+    gauges: Vec<GaugeShown>,
     /// Its agent; null when it has none.
     agent: Option<AgentShown>,
     /// The incident that it is the root of, while one lasts.
@@ -56,6 +59,8 @@ struct TargetShown {
     role: Option<kentongan_model::inventory::Role>,
     /// Where it is.
     address: String,
+    /// How it is asked: `icmp`, `tcp:443`, `dns:www.go.id` or a URL.
+    probe: String,
     /// When it booted, from its last SNMP answer.
     booted_at: Option<Timestamp>,
     /// How each vantage sees it.
@@ -117,6 +122,24 @@ struct ReadingShown {
     counters: std::collections::BTreeMap<&'static str, u64>,
 }
 
+/// A gauge.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct GaugeShown {
+    /// The target whose it is; null for the router that the agent runs on.
+    target: Option<String>,
+    /// What it says, and in which unit, such as `rx_dbm`.
+    #[schema(value_type = String)]
+    kind: GaugeKind,
+    /// Where in the device; empty for the device as a whole.
+    place: String,
+    /// Its value.
+    value: f64,
+    /// When.
+    at: Timestamp,
+    /// Who looked.
+    vantage: String,
+}
+
 /// An agent.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct AgentShown {
@@ -160,6 +183,7 @@ pub(super) async fn site(
         sla_pct: site.settings.sla,
         targets: site.targets.iter().enumerate().map(|(k, target)| shown(k, target, seen, judged)).collect(),
         links: site.targets.iter().flat_map(|target| links(target, seen)).collect(),
+        gauges: seen.gauges.iter().map(|(key, seen)| gauge(key, seen)).collect(),
         agent: site.agent.then(|| AgentShown {
             last_delivery: seen.agent.map(|agent| agent.at),
             booted_at: seen.agent.and_then(|agent| agent.boot_at),
@@ -203,8 +227,22 @@ fn shown(position: usize, target: &Target, seen: &SiteSeen, judged: Option<&Site
         id: target.id.to_string(),
         role: target.role,
         address: target.address.to_string(),
+        probe: target.probe.to_string(),
         booted_at: seen.boots.get(&target.id).copied(),
         evidence: evidence.collect(),
+    }
+}
+
+fn gauge((target, kind, place): &GaugeKey, seen: &GaugeSeen) -> GaugeShown {
+    #[expect(clippy::cast_precision_loss, reason = "counters of bytes need no more than 53 bits")]
+    let value = seen.value as f64 / 1000.0;
+    GaugeShown {
+        target: target.as_ref().map(TargetId::to_string),
+        kind: *kind,
+        place: place.clone(),
+        value,
+        at: seen.at,
+        vantage: seen.vantage.to_string(),
     }
 }
 

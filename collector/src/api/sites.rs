@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use kentongan_model::{
-    id::SiteId,
-    inventory::{Location, Site},
+    id::{SiteId, Vantage},
+    inventory::{Language, Location, Network, Site},
     state::{Kind, State as SiteState},
     time::Timestamp,
+    wording,
 };
-use kentongan_timeline::{Span, service, uptime_within};
+use kentongan_timeline::{Against, Span, service, uptime_within};
 use serde::Serialize;
 
 use super::params::Params;
@@ -19,6 +20,9 @@ use crate::{
     problem::Problem,
     station::Station,
 };
+
+/// Reasons that are told of one site; a full switch may have more.
+const MOST_REASONS: usize = 10;
 
 /// A site as it is now.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -43,6 +47,8 @@ pub(super) struct SiteRow {
     since: Timestamp,
     /// The sites whose fault it is, when unreachable.
     roots: Vec<String>,
+    /// Why it is degraded, in the network's language, as far as targets that do not answer tell; empty in other states.
+    reasons: Vec<String>,
     /// Whether planned work is going on there now.
     maintenance: bool,
     /// Whether it is probed and has never answered: a firewall may drop ICMP, the address may be wrong.
@@ -135,6 +141,9 @@ pub(super) fn row(site: &Site, board: &Board, seen: Option<&SiteSeen>) -> SiteRo
         since: current.map_or(now, |interval| interval.from),
         roots: current
             .map_or_else(Vec::new, |interval| interval.roots.iter().map(SiteId::to_string).collect()),
+        reasons: judged.map_or_else(Vec::new, |judged| {
+            reasons(site, judged, &board.inventory.network, board.inventory.network.language)
+        }),
         maintenance: board.inventory.maintenance(&site.id).iter().any(|span| span.contains(now)),
         never_answered: judged.is_some_and(|judged| judged.never_answered),
         uptime_24h_pct: judged.and_then(|judged| uptime_24h(site, judged, board)),
@@ -142,6 +151,28 @@ pub(super) fn row(site: &Site, board: &Board, seen: Option<&SiteSeen>) -> SiteRo
         loss_pct: loss_pct.map(thousandths),
         last_seen: seen.and_then(SiteSeen::last_seen),
     }
+}
+
+/// Why a site is degraded: what of it does not answer, and seen from where.
+pub(super) fn reasons(site: &Site, judged: &SiteNow, network: &Network, language: Language) -> Vec<String> {
+    if judged.state() != SiteState::Degraded {
+        return Vec::new();
+    }
+    let name = |vantage: &Vantage| match vantage.site().and_then(|id| network.site(id)) {
+        Some(from) if from.id == site.id => wording::Seen::FromThere(site.kind),
+        Some(from) => wording::Seen::From(from.name.clone()),
+        None => wording::Seen::FromTheCore,
+    };
+    let told = |against: &Against| {
+        let target = match against.target {
+            Some(position) => Some(site.targets.get(position as usize)?.id.as_str()),
+            None => None,
+        };
+        // From the site itself its gateway is local evidence, which holds nothing against its connection.
+        let counts = against.target != Some(0) || against.vantage.site() != Some(&site.id);
+        counts.then(|| wording::unanswered(target, &name(&against.vantage), language))
+    };
+    judged.against.iter().filter_map(told).take(MOST_REASONS).collect()
 }
 
 fn uptime_24h(site: &Site, judged: &SiteNow, board: &Board) -> Option<f64> {

@@ -47,6 +47,13 @@ pub const INTERFACE: Measurement = Measurement {
     ],
 };
 
+/// One value of a gauge: each kind has a field of its own.
+pub const GAUGE: Measurement = Measurement {
+    name: "gauge",
+    tags: &[tag::KECAMATAN, tag::KIND, tag::PLACE, tag::REGION, tag::SITE, tag::TARGET, tag::VANTAGE],
+    fields: &field::GAUGES,
+};
+
 /// The state of a site at one moment.
 pub const SITE: Measurement = Measurement {
     name: "site",
@@ -55,7 +62,7 @@ pub const SITE: Measurement = Measurement {
 };
 
 /// Every measurement.
-pub const ALL: [Measurement; 3] = [PING, INTERFACE, SITE];
+pub const ALL: [Measurement; 4] = [PING, INTERFACE, GAUGE, SITE];
 
 /// Tags: few values each, none that changes with time.
 pub mod tag {
@@ -69,16 +76,20 @@ pub mod tag {
     pub const KECAMATAN: &str = "kecamatan";
     /// Who looked: a site with an agent, or `core`.
     pub const VANTAGE: &str = "vantage";
-    /// The id of the target within the site.
+    /// The id of the target within the site; missing where a gauge is of the router that the agent runs on.
     pub const TARGET: &str = "target";
     /// `between` two places, or `local`: a site's own agent probing its own target.
     pub const EVIDENCE: &str = "evidence";
     /// The interface, by the name that the inventory gives the link.
     pub const LINK: &str = "link";
+    /// Where in the device a gauge is: an interface, an ONU, a radio, an SSID; missing for the device as a whole.
+    pub const PLACE: &str = "place";
 }
 
 /// Fields.
 pub mod field {
+    use kentongan_model::gauge::GaugeKind;
+
     /// Probes sent. Integer.
     pub const SENT: &str = "sent";
     /// Probes answered. Integer.
@@ -100,6 +111,16 @@ pub mod field {
     pub const HIGH_SPEED_MBPS: &str = "high_speed_mbps";
     /// The counters of IF-MIB, as read: they grow, and begin anew when the device boots. Integers.
     pub const COUNTERS: [&str; 8] = kentongan_model::wire::COUNTERS;
+    /// The kinds of gauges, as `kentongan_model::gauge` has them with their units. Floats.
+    pub const GAUGES: [&str; GaugeKind::ALL.len()] = {
+        let mut names = [""; GaugeKind::ALL.len()];
+        let mut kind = 0;
+        while kind < names.len() {
+            names[kind] = GaugeKind::ALL[kind].as_str();
+            kind += 1;
+        }
+        names
+    };
     /// The state in a word: `up`, `degraded`, `down`, `unreachable` or `unknown`. Text.
     pub const STATE: &str = "state";
     /// The state as a number, for stores without text: 4 up, 3 degraded, 2 unreachable, 1 down, 0 unknown. Integer.

@@ -1,4 +1,4 @@
-//! What becomes a point: rounds, readings of interfaces and states of sites, each with the tags that place it.
+//! What becomes a point: rounds, readings of interfaces, gauges and states of sites, each with the tags that place it.
 //!
 //! Pure. A site, target or link that the inventory does not have (any more) gives no point; neither does a reference,
 //! which belongs to no site.
@@ -16,6 +16,7 @@ use super::{
     line::{Point, Value},
     names::{self, Measurement, field, tag},
 };
+use crate::gauges::PlacedGauge;
 
 /// One interface of an answered SNMP poll, with its place and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub fn ping_point(network: &Network, round: &Round) -> Option<Point> {
     rtts.sort_unstable();
     let received = rtts.len();
     let loss = 100.0 * (f64::from(round.sent) - to_f64(received)) / f64::from(round.sent);
-    let point = placed(names::PING, network.site(site)?, target, &round.vantage, round.at)
+    let point = placed(names::PING, network.site(site)?, target.as_str(), &round.vantage, round.at)
         .tag(tag::EVIDENCE, evidence)
         .field(field::SENT, Value::Integer(round.sent.into()))
         .field(field::RECEIVED, Value::Integer(received as i128))
@@ -60,13 +61,26 @@ pub fn ping_point(network: &Network, round: &Round) -> Option<Point> {
 pub fn interface_point(network: &Network, reading: &PlacedReading) -> Option<Point> {
     let site = network.site(&reading.site)?;
     let interface = &reading.interface;
-    let mut point = placed(names::INTERFACE, site, &reading.target, &reading.vantage, reading.at)
+    let mut point = placed(names::INTERFACE, site, reading.target.as_str(), &reading.vantage, reading.at)
         .tag(tag::LINK, &reading.link)
         .maybe(field::OPER_STATUS, interface.oper_status.map(|code| Value::Integer(code.into())))
         .maybe(field::HIGH_SPEED_MBPS, interface.high_speed_mbps.map(|mbps| Value::Integer(mbps.into())));
     for (name, counter) in field::COUNTERS.into_iter().zip(interface.counters) {
         point = point.maybe(name, counter.map(|count| Value::Integer(count.into())));
     }
+    Some(point)
+}
+
+/// A value of a gauge as a point of `gauge`; none for an unknown site.
+#[must_use]
+pub fn gauge_point(network: &Network, gauge: &PlacedGauge) -> Option<Point> {
+    let site = network.site(&gauge.site)?;
+    let target = gauge.target.as_ref().map_or("", |target| target.as_str());
+    #[expect(clippy::cast_precision_loss, reason = "counters of bytes need no more than 53 bits")]
+    let value = gauge.value as f64 / 1000.0;
+    let point = placed(names::GAUGE, site, target, &gauge.vantage, gauge.at)
+        .tag(tag::PLACE, &gauge.label.place)
+        .field(gauge.label.kind.as_str(), Value::Float(value));
     Some(point)
 }
 
@@ -79,7 +93,7 @@ pub fn site_point(network: &Network, site: &SiteId, state: State, at: Timestamp)
         State::Down | State::Unreachable => Some(0),
         State::Unknown => None,
     };
-    let point = placed(names::SITE, site, &site.gateway().id, &Vantage::Core, at)
+    let point = placed(names::SITE, site, site.gateway().id.as_str(), &Vantage::Core, at)
         .field(field::STATE, Value::Text(state.as_str().to_owned()))
         .field(field::STATE_CODE, Value::Integer(state_code(state)))
         .maybe(field::UP, up.map(Value::Integer));
@@ -97,7 +111,7 @@ fn state_code(state: State) -> i128 {
     }
 }
 
-fn placed(what: Measurement, site: &Site, target: &TargetId, vantage: &Vantage, at: Timestamp) -> Point {
+fn placed(what: Measurement, site: &Site, target: &str, vantage: &Vantage, at: Timestamp) -> Point {
     let region = site.region.as_ref();
     Point::new(what.name, at)
         .tag(tag::SITE, site.id.as_str())
@@ -105,7 +119,7 @@ fn placed(what: Measurement, site: &Site, target: &TargetId, vantage: &Vantage, 
         .tag(tag::REGION, region.map_or("", |code| code.as_str()))
         .tag(tag::KECAMATAN, region.and_then(|code| code.kecamatan()).unwrap_or(""))
         .tag(tag::VANTAGE, vantage.to_string())
-        .tag(tag::TARGET, target.as_str())
+        .tag(tag::TARGET, target)
 }
 
 fn millis(us: f64) -> Value {
@@ -138,6 +152,8 @@ fn to_f64(count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use kentongan_model::{gauge::GaugeKind, wire::Label};
+
     use super::*;
 
     const INVENTORY: &str = r#"
@@ -252,6 +268,28 @@ address = "10.33.7.65"
     }
 
     #[test]
+    fn a_gauge_is_a_field_of_its_kind_at_its_place() {
+        let network = network();
+        let gauge = |target: Option<&str>, kind, place: &str, value| PlacedGauge {
+            at: Timestamp::from_millis(7),
+            vantage: Vantage::Core,
+            site: "noc".parse().unwrap(),
+            target: target.map(|target| target.parse().unwrap()),
+            label: Label { kind, place: place.to_owned() },
+            value,
+        };
+        for (gauge, expected) in [
+            (
+                gauge(Some("olt"), GaugeKind::RxDbm, "pon0/3 onu 7", -21_430),
+                r"gauge,kind=backbone,place=pon0/3\ onu\ 7,site=noc,target=olt,vantage=core rx_dbm=-21.43 7",
+            ),
+            (gauge(None, GaugeKind::Load, "", 250), "gauge,kind=backbone,site=noc,vantage=core load=0.25 7"),
+        ] {
+            assert_eq!(line(gauge_point(&network, &gauge)), expected);
+        }
+    }
+
+    #[test]
     fn points_carry_exactly_the_names_that_are_promised() {
         let network = network();
         let site = network.site(&"desa-kiyangkongrejo".parse().unwrap()).unwrap();
@@ -265,9 +303,26 @@ address = "10.33.7.65"
         let (vantage, target) = (Vantage::Core, site.gateway().id.clone());
         let reading =
             PlacedReading { at, vantage, site: site.id.clone(), target, link: "sfp1".to_owned(), interface };
+        let gauge = |kind| {
+            let label = Label { kind, place: "pon0/3".to_owned() };
+            let (vantage, target) = (Vantage::Core, Some(site.gateway().id.clone()));
+            gauge_point(
+                &network,
+                &PlacedGauge { at, vantage, site: site.id.clone(), target, label, value: -21_430 },
+            )
+        };
+        // Each kind is a point of its own.
+        let mut gauges = gauge(GaugeKind::ALL[0]).unwrap();
+        for kind in &GaugeKind::ALL[1..] {
+            let point = gauge(*kind).unwrap();
+            assert_eq!(point.tags(), gauges.tags());
+            let [(name, value)] = point.fields() else { panic!("one field") };
+            gauges = gauges.field(*name, value.clone());
+        }
         let made = [
             ping_point(&network, &round("noc", "desa-kiyangkongrejo/gateway", 2, &[1000, 2000])),
             interface_point(&network, &reading),
+            Some(gauges),
             site_point(&network, &site.id, State::Up, at),
         ];
         for (measurement, point) in names::ALL.into_iter().zip(made) {

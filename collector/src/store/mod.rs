@@ -2,8 +2,8 @@
 //!
 //! `journal.db` is the truth: deliveries as they came, the agents, their tokens and what they cost, the plans that deliveries refer
 //! to, the clocks of routers, maintenance windows that were added
-//! by command, and when the collector ran. `state.db` is derived from it: intervals, incidents, events, the judge's
-//! checkpoint. Each file has one writer (the journal's thread, the judge), so that neither ever waits for the other.
+//! by command, and when the collector ran. `state.db` is derived from it: intervals, incidents, events, ways to what
+//! went down, the judge's checkpoint. Each file has one writer (the journal's thread, the judge), so that neither ever waits for the other.
 
 pub(crate) mod accounts;
 pub(crate) mod agents;
@@ -17,6 +17,7 @@ pub(crate) mod plans;
 pub(crate) mod readers;
 pub(crate) mod runs;
 pub(crate) mod state;
+pub(crate) mod traces;
 pub(crate) mod windows;
 pub(crate) mod writer;
 
@@ -38,8 +39,12 @@ pub(crate) const JOURNAL_STEPS: &[&str] = &[
     include_str!("accounts.sql"),
 ];
 /// How the state came to its present shape.
-pub(crate) const STATE_STEPS: &[&str] =
-    &[include_str!("state.sql"), include_str!("judged.sql"), include_str!("flaps.sql")];
+pub(crate) const STATE_STEPS: &[&str] = &[
+    include_str!("state.sql"),
+    include_str!("judged.sql"),
+    include_str!("flaps.sql"),
+    include_str!("traces.sql"),
+];
 
 /// How long a connection waits for another process (`kentongan agent add`) that writes.
 const BUSY: Duration = Duration::from_secs(5);

@@ -217,6 +217,8 @@ pub(crate) fn forget(conn: &mut Connection, before: Timestamp, limit: usize) -> 
         "DELETE FROM intervals WHERE (site, from_ms) IN (SELECT site, from_ms FROM intervals WHERE to_ms < ?1 LIMIT ?2)",
         "DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE ended_at < ?1 LIMIT ?2)",
         "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 ORDER BY id LIMIT ?2)",
+        "DELETE FROM traces WHERE (site, at, target, vantage) IN
+           (SELECT site, at, target, vantage FROM traces WHERE at < ?1 LIMIT ?2)",
     ] {
         gone += tx.execute(query, bounds)?;
     }

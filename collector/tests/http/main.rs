@@ -1,5 +1,6 @@
 //! The collector as a whole, over real HTTP and on a real disk, by a clock that the test moves.
 
+mod beside;
 mod bursts;
 mod ingest;
 mod maintenance;

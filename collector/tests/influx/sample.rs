@@ -5,14 +5,18 @@ use std::{
     sync::Arc,
 };
 
-use kentongan_collector::influx::{Counters, InfluxConfig, Point, Sink, points};
+use kentongan_collector::{
+    gauges::PlacedGauge,
+    influx::{Counters, InfluxConfig, Point, Sink, points},
+};
 use kentongan_model::{
+    gauge::GaugeKind,
     id::Vantage,
     inventory::Network,
     observation::Round,
     state::State,
     time::{HandClock, Timestamp},
-    wire::InterfaceReading,
+    wire::{InterfaceReading, Label},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -76,7 +80,7 @@ pub(crate) fn minute(number: u32) -> Timestamp {
 }
 
 /// What is known of one minute: a round of each gateway from the core and of each router from its own agent, a reading
-/// of the link, a state of each site. In every tenth minute Brengkelan is down.
+/// of the link, three gauges, a state of each site. In every tenth minute Brengkelan is down.
 pub(crate) fn points_of(network: &Network, number: u32) -> Vec<Point> {
     let at = minute(number);
     let mut made = Vec::new();
@@ -116,6 +120,18 @@ pub(crate) fn points_of(network: &Network, number: u32) -> Vec<Point> {
             };
             made.extend(points::interface_point(network, &reading));
         }
+        if site.agent {
+            for (target, kind, place, value) in [
+                (Some(site.gateway().id.clone()), GaugeKind::RxDbm, "sfp-sfpplus1", -7_310),
+                (Some(site.gateway().id.clone()), GaugeKind::Celsius, "", 48_000),
+                (None, GaugeKind::Clients, "wlan0/Wifi Publik", 1_000 * i64::from(number % 40)),
+            ] {
+                let label = Label { kind, place: place.to_owned() };
+                let vantage = Vantage::Site(site.id.clone());
+                let gauge = PlacedGauge { at, vantage, site: site.id.clone(), target, label, value };
+                made.extend(points::gauge_point(network, &gauge));
+            }
+        }
         let state = if cut { State::Down } else { State::Up };
         made.extend(points::site_point(network, &site.id, state, at));
     }
@@ -126,8 +142,10 @@ pub(crate) fn points_of(network: &Network, number: u32) -> Vec<Point> {
 pub(crate) const PINGS: u64 = 5;
 /// How many points of `site` a minute has.
 pub(crate) const SITES: u64 = 4;
+/// How many points of `gauge` a minute has.
+const GAUGES: u64 = 3;
 /// How many points a minute has.
-pub(crate) const POINTS: u64 = PINGS + SITES + 1;
+pub(crate) const POINTS: u64 = PINGS + SITES + 1 + GAUGES;
 
 pub(crate) fn config(section: &str) -> InfluxConfig {
     toml::from_str(section).unwrap()

@@ -64,7 +64,7 @@ fn now() -> Timestamp {
 
 fn site(state: State, from: &str) -> SiteNow {
     let interval = Interval { state, from: at(from), to: now(), roots: Vec::new() };
-    SiteNow { tail: vec![interval], never_answered: false, unproven: Vec::new() }
+    SiteNow { tail: vec![interval], never_answered: false, unproven: Vec::new(), against: Vec::new() }
 }
 
 fn named(id: &str, name: &str) -> SiteRef {

@@ -15,7 +15,7 @@ use super::{
     choose::{Candidate, Offer, choose},
     words::{Words, clipped, clipped_to, escaped},
 };
-use crate::{board::SiteNow, ledger::Kept};
+use crate::{api::sites::reasons, board::SiteNow, ledger::Kept};
 
 /// The whole page stays below this.
 pub(super) const PAGE_BYTES: usize = 30_000;
@@ -25,6 +25,8 @@ const INCIDENTS: usize = 20;
 const AFFECTED: usize = 3;
 /// Characters of a revision that are shown.
 const REVISION: usize = 200;
+/// Characters of why a site is degraded that are shown.
+const REASON: usize = 100;
 /// Bytes of causes and revisions that are shown in all.
 const NOTES: usize = 4_000;
 /// What the markup around a site costs.
@@ -200,7 +202,12 @@ impl Facts<'_> {
             None => words.state(state).to_lowercase(),
             Some(interval) => {
                 let since = words.moment(interval.from, self.now, &self.network.timezone);
-                format!("{} {} {since}", words.state(state).to_lowercase(), words.since)
+                let reasons = judged
+                    .map_or_else(Vec::new, |judged| reasons(site, judged, self.network, words.language));
+                let reason = reasons
+                    .first()
+                    .map_or_else(String::new, |reason| format!(": {}", clipped_to(reason, REASON)));
+                format!("{} {} {since}{reason}", words.state(state).to_lowercase(), words.since)
             }
         };
         Row { state, class: class(state), name: clipped(&site.name), note }

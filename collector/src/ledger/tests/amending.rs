@@ -16,6 +16,8 @@ fn delivered(reasons: &mut Reasons, network: &Network, agent: &str, measured: [i
         rounds: measured.map(round).into(),
         answers: Vec::new(),
         readings: Vec::new(),
+        gauges: Vec::new(),
+        traces: Vec::new(),
         untrusted_rounds: 0,
     };
     reasons.delivered(at(received), &unfolded, network);
