@@ -19,7 +19,7 @@ use super::{
 const MAX_NEWS: usize = 3;
 
 /// A device that can be asked.
-pub(super) struct Client {
+pub struct Client {
     exchange: Arc<Exchange>,
     address: SocketAddr,
     security: Security,
@@ -88,6 +88,20 @@ impl Client {
             return Err(SnmpError::Malformed("not as many objects as were asked for"));
         }
         Ok(answer)
+    }
+
+    /// GETBULK as a poll of a whole table has it: what follows the first `once` objects, and what follows the others, up to
+    /// `rows` times.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn bulk<O: AsRef<[u8]>>(
+        &mut self,
+        oids: &[O],
+        once: u8,
+        rows: u16,
+    ) -> Result<Answer, SnmpError> {
+        self.ask(&Question::Bulk { oids, once, rows }).await
     }
 
     /// Asks, and takes only a whole answer to it without an error.

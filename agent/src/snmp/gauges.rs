@@ -37,6 +37,8 @@ pub(super) struct Gauges {
     found: Option<Found>,
     /// Every label that has been given a number, at its number.
     labels: Vec<Label>,
+    /// How often a gauge had to be left out because there were too many.
+    left_out: u32,
 }
 
 struct Found {
@@ -90,10 +92,15 @@ impl Gauges {
             self.found = Some(found);
             return Ok(self.gauges(shown?, told));
         }
+        let left_out = self.left_out;
         let mut found =
             Found { plan, at: now, sensors: Vec::new(), counted: Vec::new(), object_id: Vec::new() };
         let shown = self.find(client, profiles, &mut found).await?;
         self.found = Some(found);
+        if self.left_out > left_out {
+            let left_out = self.left_out - left_out;
+            tracing::warn!(left_out, "a device has more than {MAX_OF_DEVICE} gauges; the first are read");
+        }
         Ok(self.gauges(shown, 0))
     }
 
@@ -111,7 +118,7 @@ impl Gauges {
                 continue;
             }
             for sensor in sensors::find(client, profiles, at, &identity.object_id).await? {
-                let Some(number) = self.number(&sensor.label) else { break };
+                let Some(number) = self.number(&sensor.label) else { continue };
                 let sum = sensor.rule.rule(profiles).is_some_and(|rule| rule.sum);
                 // Two tables may show the same gauge: the first is read.
                 if !sum && found.sensors.iter().any(|other| other.number == number) {
@@ -172,7 +179,10 @@ impl Gauges {
                 self.labels.push(label.clone());
                 self.labels.len() - 1
             }
-            None => return None,
+            None => {
+                self.left_out = self.left_out.saturating_add(1);
+                return None;
+            }
         };
         u16::try_from(number).ok()
     }

@@ -40,10 +40,13 @@ use crate::{
     plan_cache::LoadedPlan,
     schedule::{Rhythm, Schedule},
 };
+pub use client::Client;
 use device::{Device, PATIENCE, Reading};
 pub use exchange::{Exchange, Patience};
 pub(crate) use greeting::describe;
+pub use pdu::{Answer, Objects, Value};
 pub use survey::{Seen, Survey, survey};
+pub use usm::Refusal;
 
 /// Why a device gave no reading.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +59,7 @@ pub enum SnmpError {
     Socket(#[from] std::io::Error),
     /// It does not talk with this user.
     #[error("{0}")]
-    Refused(usm::Refusal),
+    Refused(Refusal),
     /// It answered with an error status (RFC 3416 section 3).
     #[error("error status {status} at object {index}")]
     Status {

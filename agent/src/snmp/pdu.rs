@@ -53,10 +53,14 @@ impl<O: AsRef<[u8]>> Question<'_, O> {
 
 /// A value, as far as readings need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub enum Value<'a> {
+    /// INTEGER.
     Integer(i64),
+    /// Counter32, Gauge32, TimeTicks, Counter64.
     Unsigned(u64),
+    /// OCTET STRING.
     Text(&'a [u8]),
+    /// OBJECT IDENTIFIER, as BER bytes.
     Id(&'a [u8]),
     /// The device has no such object, or nothing behind it.
     Missing,
@@ -106,7 +110,7 @@ impl<'a> Value<'a> {
 
 /// An answer, or a report.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
+pub struct Answer {
     pub(super) kind: u8,
     pub(super) id: i32,
     /// error-status (RFC 3416 section 3); 0 is none.
@@ -159,13 +163,13 @@ impl Answer {
     }
 
     /// Its objects: OID as BER bytes, and value.
-    pub(super) fn objects(&self) -> Objects<'_> {
+    pub fn objects(&self) -> Objects<'_> {
         Objects(AsnReader::from_bytes(&self.bytes[self.list.0..self.list.1]))
     }
 }
 
 /// The objects of an answer.
-pub(super) struct Objects<'a>(AsnReader<'a>);
+pub struct Objects<'a>(AsnReader<'a>);
 
 impl<'a> Objects<'a> {
     fn step(&mut self) -> Option<Result<(&'a [u8], Value<'a>), NoBer>> {
