@@ -145,7 +145,7 @@ mod tests {
         Owed { unanswered: unanswered.collect(), leaning: Leaning::default() }
     }
 
-    fn told(replies: &Replies) -> Vec<(u64, Disposition)> {
+    fn told(replies: &[(BatchName, Reply)]) -> Vec<(u64, Disposition)> {
         replies.iter().map(|(name, reply)| (name.order, reply.disposition)).collect()
     }
 

@@ -235,7 +235,7 @@ impl Uplink {
         }
     }
 
-    fn obey_all(&mut self, replies: &Replies) {
+    fn obey_all(&mut self, replies: &[(BatchName, Reply)]) {
         for (batch, reply) in replies {
             self.obey(*batch, reply);
         }
