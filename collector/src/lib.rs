@@ -28,6 +28,7 @@ mod placing;
 mod plans;
 mod press;
 mod problem;
+pub mod profiles;
 pub mod proof;
 mod reader;
 mod serving;
@@ -79,6 +80,9 @@ pub enum Error {
     /// The inventory cannot be used.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
+    /// The device profiles cannot be used.
+    #[error("the device profiles have faults:\n{0}")]
+    Profiles(#[from] profiles::ProfileFaults),
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -122,6 +126,7 @@ pub struct Collector {
     config: Config,
     clock: Arc<dyn Clock>,
     shelf: Shelf,
+    profiles: profiles::ProfileShelf,
     folder: Arc<Folder>,
     operator: Operator,
     metrics: Arc<Metrics>,
@@ -139,6 +144,7 @@ impl Collector {
     /// When one of them cannot be used; the message says what to do.
     pub fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Collector, Error> {
         let shelf = Shelf::open(&config.inventory)?;
+        let profiles = profiles::ProfileShelf::open(&config.inventory)?;
         let folder = Arc::new(Folder::take(&config.data)?);
         let metrics = Arc::new(Metrics::new());
         let waiting = config.limits.deliveries_waiting;
@@ -157,6 +163,7 @@ impl Collector {
             config,
             clock,
             shelf,
+            profiles,
             folder,
             operator,
             metrics,

@@ -8,10 +8,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use kentongan_model::{id::Vantage, inventory::plans as rules, plan::PlanRevision};
+use kentongan_model::{id::Vantage, inventory::plans as rules, plan::PlanRevision, profile::Profile};
 
 use crate::{
     inventory::{Inventory, Shelf},
+    profiles::ProfileShelf,
     store::{
         StoreError,
         plans::{self, Contents},
@@ -36,6 +37,7 @@ pub(crate) struct Handout {
 #[derive(Debug)]
 pub(crate) struct Plans {
     shelf: Shelf,
+    profiles: ProfileShelf,
     writer: Writer,
     readers: Readers,
     memory: Mutex<Memory>,
@@ -51,6 +53,7 @@ struct Memory {
 #[derive(Debug)]
 struct Made {
     inventory: String,
+    profiles: Arc<[Profile]>,
     plans: HashMap<Vantage, Kept>,
 }
 
@@ -62,18 +65,21 @@ enum Kept {
 }
 
 impl Plans {
-    /// Plans made of the inventory on this shelf.
-    pub(crate) fn new(shelf: Shelf, writer: Writer, readers: Readers) -> Self {
-        Plans { shelf, writer, readers, memory: Mutex::default() }
+    /// Plans made of the inventory and the profiles on these shelves.
+    pub(crate) fn new(shelf: Shelf, profiles: ProfileShelf, writer: Writer, readers: Readers) -> Self {
+        Plans { shelf, profiles, writer, readers, memory: Mutex::default() }
     }
 
     /// The plan of an agent; none when the inventory has no agent there.
     pub(crate) async fn current(&self, agent: &Vantage) -> Result<Option<Handout>, Unwritten> {
         let inventory = self.shelf.current();
+        let profiles = self.profiles.current();
+        let is_of =
+            |made: &Made| made.inventory == inventory.digest && Arc::ptr_eq(&made.profiles, &profiles);
         let known = {
             let mut memory = self.memory();
-            if memory.made.as_ref().is_none_or(|made| made.inventory != inventory.digest) {
-                memory.made = Some(make(&inventory));
+            if !memory.made.as_ref().is_some_and(is_of) {
+                memory.made = Some(make(&inventory, &profiles));
             }
             memory.made.as_ref().and_then(|made| made.plans.get(agent).cloned())
         };
@@ -85,7 +91,7 @@ impl Plans {
         let json = serde_json::to_string(&contents.1).map_err(|_| Unwritten::Refused)?;
         self.writer.keep_plan(handout.revision, agent.to_string(), json).await?;
         self.remember(handout.revision, contents);
-        if let Some(made) = self.memory().made.as_mut().filter(|made| made.inventory == inventory.digest) {
+        if let Some(made) = self.memory().made.as_mut().filter(|made| is_of(made)) {
             made.plans.insert(agent.clone(), Kept::Kept(handout.clone()));
         }
         Ok(Some(handout))
@@ -121,7 +127,7 @@ impl Plans {
     }
 }
 
-fn make(inventory: &Inventory) -> Made {
+fn make(inventory: &Inventory, profiles: &Arc<[Profile]>) -> Made {
     let network = &inventory.network;
     let planned = rules::Plans::of(network);
     let secrets = |credential: &_| inventory.accesses.get(credential).cloned();
@@ -130,12 +136,15 @@ fn make(inventory: &Inventory) -> Made {
         if left_out > 0 {
             tracing::warn!(%agent, left_out, "the plan is full; what goes beyond is not probed");
         }
-        let plan = planned.plan(&agent, &secrets);
+        let mut plan = planned.plan(&agent, &secrets);
+        if !plan.devices.is_empty() {
+            plan.profiles = profiles.to_vec();
+        }
         let json: Arc<str> = plan.to_json().into();
         let handout = Handout { revision: PlanRevision::of_json(&json), json };
         let contents = Arc::new((agent.to_string(), Contents::from(&plan)));
         (agent, Kept::NotYet(handout, contents))
     };
     let plans = rules::vantages(network).into_iter().map(plan).collect();
-    Made { inventory: inventory.digest.clone(), plans }
+    Made { inventory: inventory.digest.clone(), profiles: Arc::clone(profiles), plans }
 }

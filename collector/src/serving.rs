@@ -37,6 +37,7 @@ pub(crate) async fn run(
         config,
         clock,
         shelf,
+        profiles,
         folder,
         operator,
         metrics,
@@ -66,7 +67,7 @@ pub(crate) async fn run(
     let streams = Arc::new(Streams::new(config.limits.streams));
     let station = Arc::new(Station {
         clock: Arc::clone(&clock),
-        plans: Plans::new(shelf.clone(), writer.clone(), journal.clone()),
+        plans: Plans::new(shelf.clone(), profiles.clone(), writer.clone(), journal.clone()),
         shelf: shelf.clone(),
         operator,
         writer: writer.clone(),
@@ -85,7 +86,12 @@ pub(crate) async fn run(
         config,
     });
 
-    let mut watching = Ending::spawn(|end| shelf.clone().watch(Arc::clone(&metrics), end));
+    let mut watching = Ending::spawn(|end| {
+        let inventory = shelf.clone().watch(Arc::clone(&metrics), end.clone());
+        async move {
+            tokio::join!(inventory, profiles.watch(end));
+        }
+    });
     let judging_writer = writer.clone();
     let mut judging = Ending::spawn(|end| {
         judging::run(
@@ -121,7 +127,7 @@ pub(crate) async fn run(
         served = graceful => served.map_err(Error::Serve),
         () = overdue => Ok(()),
         _ = &mut judging.task => Err(Error::Judge),
-        _ = &mut watching.task => Err(Error::Ended("watching the inventory")),
+        _ = &mut watching.task => Err(Error::Ended("watching the inventory and the device profiles")),
         part = either_ends(&mut carrying) => Err(Error::Ended(part)),
         () = writer.ended() => Err(Error::Ended("writing the journal")),
     };
