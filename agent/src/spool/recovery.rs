@@ -65,8 +65,8 @@ impl<F: Folder> Spool<F> {
     ) -> Result<Spool<F>, SpoolError> {
         let mut spool = Spool {
             agent,
-            memory: Shelf::new(memory, limits.memory),
-            disk: Shelf::new(disk, limits.disk),
+            memory: Shelf::new(memory, limits.memory, false),
+            disk: Shelf::new(disk, limits.disk, true),
             batches: BTreeMap::new(),
             logs: None,
             next: BatchName { order: 1, series: crate::chance::u32(), sequence: 1 },

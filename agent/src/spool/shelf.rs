@@ -49,6 +49,8 @@ struct Filling<F: Folder> {
 #[derive(Debug)]
 pub(super) struct Shelf<F: Folder> {
     pub(super) folder: F,
+    /// Whether it outlives a power cut, if it is synced.
+    is_lasting: bool,
     limit: u64,
     segments: BTreeMap<u32, Segment>,
     filling: [Option<Filling<F>>; 2],
@@ -68,9 +70,10 @@ pub(super) fn segment_of(name: &str) -> Option<(u32, Chain)> {
 }
 
 impl<F: Folder> Shelf<F> {
-    pub(super) fn new(folder: F, limit: u64) -> Self {
+    pub(super) fn new(folder: F, limit: u64, is_lasting: bool) -> Self {
         Shelf {
             folder,
+            is_lasting,
             limit,
             segments: BTreeMap::new(),
             filling: [None, None],
@@ -116,9 +119,9 @@ impl<F: Folder> Shelf<F> {
         NOTE + LABEL + sealed as u64 <= self.limit
     }
 
-    /// Whether it is at least half full.
-    pub(super) fn is_half_full(&self) -> bool {
-        2 * self.taken() >= self.limit
+    /// Whether so much lies on it that what is to come has to be brief.
+    pub(super) fn is_filling_up(&self) -> bool {
+        8 * self.taken() >= self.limit
     }
 
     /// The segment to drop when there is no room: the oldest of usual rounds, or else of changes.
@@ -254,7 +257,9 @@ impl<F: Folder> Shelf<F> {
         };
         // What is left of a note that failed is cut off when the file is opened next.
         self.folder.append(file, notes)?;
-        self.folder.sync(file)?;
+        if self.is_lasting {
+            self.folder.sync(file)?;
+        }
         segment.length += notes.len() as u64;
         let filling = self.filling[segment.chain as usize].as_mut();
         if let Some(filling) = filling.filter(|filling| filling.segment == number && reopened.is_none()) {
