@@ -117,6 +117,17 @@ fn a_sample_costs_no_more_than_it_did() {
     }
 }
 
+/// What lies between is told once, not of each target.
+#[test]
+fn a_base_of_some_intervals_ago_is_nearly_as_good_as_the_last_one() {
+    let village = village();
+    let [oldest, .., last, newest] = village.as_slice() else { panic!("too few batches") };
+    let on = |base: &Batch| newest.1.seal_on(base).unwrap().len();
+    let (on_last, on_oldest, alone) = (on(&last.1), on(&oldest.1), newest.1.seal().unwrap().len());
+    assert!(on_last <= on_oldest, "{on_last} {on_oldest}");
+    assert!(on_oldest - on_last < (alone - on_last) / 4, "{on_last} {on_oldest} {alone}");
+}
+
 /// A batch with something in each column.
 fn little_of_everything() -> Batch {
     let round = |target, mono_ms, rtts_us: &[u32]| MeasuredRound {
