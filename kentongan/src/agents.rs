@@ -7,7 +7,7 @@ use kentongan_model::{
     time::SystemClock,
 };
 
-use crate::{inventory_file, settings::Settings};
+use crate::{inventory_file, roster, settings::Settings};
 
 /// What can be done with agents.
 #[derive(Debug, clap::Subcommand)]
@@ -17,6 +17,8 @@ pub(crate) enum Command {
         after_help = "Example:\n  kentongan agent add kec-kutoarjo --url https://monitor.purworejokab.go.id"
     )]
     Add(Add),
+    /// Show the agents: when each was heard, and what its link carries a month
+    List(roster::Arguments),
 }
 
 /// Whose agent, and how it reaches the collector.
@@ -40,7 +42,10 @@ pub(crate) struct Add {
 
 /// Runs one of them.
 pub(crate) fn run(command: &Command) -> ExitCode {
-    let Command::Add(add) = command;
+    let add = match command {
+        Command::Add(add) => add,
+        Command::List(arguments) => return roster::run(arguments),
+    };
     match token(add) {
         Ok(token) => {
             println!("# agent.toml on the router of {}. The token is shown only now.", add.site);

@@ -16,7 +16,7 @@ pub(crate) async fn show(url: String, clock: Arc<dyn Clock>) {
     for attempt in 0..=PATIENCE {
         tokio::time::sleep(ASK_EVERY).await;
         let Ok(body) = status::ask(&url).await else { continue };
-        let Ok(listing) = status::parse(&url, &body) else { return };
+        let Ok(listing) = status::parse::<status::Listing>(&url, &body) else { return };
         let settled = listing.sites.iter().all(|row| row.state != State::Unknown);
         if settled || attempt == PATIENCE {
             println!("\n{}", status::table(&listing, clock.now()));

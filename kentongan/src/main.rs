@@ -16,6 +16,7 @@ mod journal;
 mod maintenance;
 mod replay;
 mod report;
+mod roster;
 mod running;
 mod settings;
 mod status;
@@ -67,7 +68,7 @@ enum Command {
     /// The journal: get its raw material out
     #[command(subcommand)]
     Journal(journal::Command),
-    /// Agents in the field: give one its token
+    /// Agents in the field: give one its token, list them all
     #[command(subcommand)]
     Agent(agents::Command),
     /// Planned work: add, list and remove maintenance windows

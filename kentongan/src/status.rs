@@ -60,16 +60,11 @@ pub(crate) enum StatusError {
 
 /// Prints the table (or JSON); exit code 1 when no collector answers.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let answer = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| StatusError::Prepare { source })
-        .and_then(|runtime| runtime.block_on(ask(&arguments.url)));
-    let shown = answer.and_then(|body| {
+    let shown = ask_once(&arguments.url, SITES).and_then(|body| {
         if arguments.json {
             Ok(body + "\n")
         } else {
-            Ok(table(&parse(&arguments.url, &body)?, SystemClock::new().now()))
+            Ok(table(&parse::<Listing>(&arguments.url, &body)?, SystemClock::new().now()))
         }
     });
     match shown {
@@ -81,15 +76,25 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
+/// Where the list of sites is.
+const SITES: &str = "/api/v1/sites";
+
+/// What the collector at `url` says at `path`, asked by a program that does nothing else.
+pub(crate) fn ask_once(url: &str, path: &str) -> Result<String, StatusError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|source| StatusError::Prepare { source })?.block_on(ask_for(url, path))
+}
+
 /// The list of sites of the collector at `url`, as JSON.
 pub(crate) async fn ask(url: &str) -> Result<String, StatusError> {
+    ask_for(url, SITES).await
+}
+
+async fn ask_for(url: &str, path: &str) -> Result<String, StatusError> {
     let unreachable = |source| StatusError::Unreachable { url: url.to_owned(), source };
     let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().map_err(unreachable)?;
-    let answer = client
-        .get(format!("{}/api/v1/sites", url.trim_end_matches('/')))
-        .send()
-        .await
-        .map_err(unreachable)?;
+    let answer =
+        client.get(format!("{}{path}", url.trim_end_matches('/'))).send().await.map_err(unreachable)?;
     let status = answer.status();
     let body = answer.text().await.map_err(unreachable)?;
     if status.is_success() {
@@ -98,8 +103,8 @@ pub(crate) async fn ask(url: &str) -> Result<String, StatusError> {
     Err(StatusError::Refused { url: url.to_owned(), status: status.as_u16(), body: body.trim().to_owned() })
 }
 
-/// Reads what [`ask`] got.
-pub(crate) fn parse(url: &str, body: &str) -> Result<Listing, StatusError> {
+/// Reads what was answered.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(url: &str, body: &str) -> Result<T, StatusError> {
     serde_json::from_str(body).map_err(|source| StatusError::Foreign { url: url.to_owned(), source })
 }
 
@@ -155,7 +160,7 @@ fn colour(state: State) -> Color {
 }
 
 /// How long ago, in the two largest units: `3 d 4 h`, `12 min 5 s`.
-fn ago(since: Timestamp, now: Timestamp) -> String {
+pub(crate) fn ago(since: Timestamp, now: Timestamp) -> String {
     let seconds = now.since(since).as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
