@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use nix::time::ClockId;
 use serde::{Deserialize, Serialize};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC with three decimals.
@@ -204,7 +205,7 @@ impl SystemClock {
     /// The wall clock in nanoseconds since 1970, as the kernel stamps packets.
     #[must_use]
     pub fn wall_nanos() -> i64 {
-        let since_1970 = read(rustix::time::ClockId::Realtime);
+        let since_1970 = read(ClockId::CLOCK_REALTIME);
         since_1970.as_secs().cast_signed() * 1_000_000_000 + i64::from(since_1970.subsec_nanos())
     }
 
@@ -232,12 +233,13 @@ fn wall_millis() -> i64 {
 }
 
 fn boot_time() -> Duration {
-    read(rustix::time::ClockId::Boottime)
+    read(ClockId::CLOCK_BOOTTIME)
 }
 
-fn read(clock: rustix::time::ClockId) -> Duration {
-    let time = rustix::time::clock_gettime(clock);
-    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
+// By libc's own `timespec`, as std does. rustix takes musl's for one of 64-bit seconds; on 32-bit routers (MIPS, ARM) the
+// call that Rust programs are linked with still fills in the old one, and the time since boot would be nonsense.
+fn read(clock: ClockId) -> Duration {
+    nix::time::clock_gettime(clock).map_or(Duration::ZERO, Duration::from)
 }
 
 impl Clock for SystemClock {
