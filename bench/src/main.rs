@@ -10,9 +10,11 @@ mod first_states;
 mod icmp;
 mod intake;
 mod latency;
+mod pings;
 mod processor;
 mod prometheus;
 mod report;
+mod rtt;
 mod table;
 mod timeline;
 mod wire;
@@ -32,6 +34,8 @@ enum Figure {
     Wire(wire::Wire),
     /// Processor time of a probe and memory of an agent, against fping (root).
     Icmp(icmp::Icmp),
+    /// RTTs as they are told, beside the kernel's own stamps and fping (root).
+    Rtt(rtt::Rtt),
     /// From a cut to the webhook, against Prometheus and Alertmanager (root).
     Latency(latency::Latency),
     /// What judging costs: a replay, a month, a large network, a late batch.
@@ -40,10 +44,15 @@ enum Figure {
     Report(report::Report),
     /// From the start of the program to a state of every site (root).
     FirstStates(first_states::FirstStates),
+    #[command(hide = true)]
+    Pings(pings::Pings),
 }
 
 fn main() -> Result<()> {
     let figure = Arguments::parse().figure;
+    if let Figure::Pings(pings) = figure {
+        return pings.run();
+    }
     table::print_machine();
     match figure {
         Figure::All => {
@@ -51,6 +60,7 @@ fn main() -> Result<()> {
             by_default::<timeline::Timeline>().run()?;
             by_default::<report::Report>().run()?;
             by_default::<icmp::Icmp>().run()?;
+            by_default::<rtt::Rtt>().run()?;
             by_default::<first_states::FirstStates>().run()?;
             by_default::<latency::Latency>().run()
         }
@@ -58,8 +68,10 @@ fn main() -> Result<()> {
         Figure::Timeline(timeline) => timeline.run(),
         Figure::Report(report) => report.run(),
         Figure::Icmp(icmp) => icmp.run(),
+        Figure::Rtt(rtt) => rtt.run(),
         Figure::Latency(latency) => latency.run(),
         Figure::FirstStates(first_states) => first_states.run(),
+        Figure::Pings(pings) => pings.run(),
     }
 }
 
