@@ -83,15 +83,15 @@ impl Told {
         pipe.read_exact(&mut said).ok()?;
         match what {
             KEPT => drop(self.kept.insert(u64::from_le_bytes(said.try_into().unwrap()))),
-            DELIVERED => self.deliver(said),
+            DELIVERED => self.deliver(&said),
             _ => panic!("the child says {}", String::from_utf8_lossy(&[&head[..], &said].concat())),
         }
         Some(())
     }
 
-    fn deliver(&mut self, sealed: Vec<u8>) {
-        let batch = Batch::open(&sealed).unwrap();
-        let before = self.delivered.insert((batch.series, batch.sequence), sealed.clone());
+    fn deliver(&mut self, sealed: &[u8]) {
+        let batch = Batch::open(sealed).unwrap();
+        let before = self.delivered.insert((batch.series, batch.sequence), sealed.to_vec());
         assert!(before.is_none_or(|before| before == sealed), "batch {} has other bytes", batch.sequence);
     }
 }
@@ -138,7 +138,7 @@ fn a_spool_that_is_killed_at_a_thousand_points_has_lost_nothing_that_it_said_to_
     let mut spool = open(folder.path(), &end);
     spool.seal(plan, &end).unwrap();
     while let Some(name) = spool.next() {
-        told.deliver(spool.read(name).unwrap().unwrap());
+        told.deliver(&spool.read(name).unwrap().unwrap());
         spool.acknowledge(name);
     }
     let mut delivered = BTreeSet::new();
