@@ -68,7 +68,7 @@ lint: ## formatting and clippy, as CI runs them
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 bench: peers ## print the figures, each beside a peer in the same run
-	deploy/agents/build $(shell uname -m)-unknown-linux-musl
+	-deploy/agents/build $(shell uname -m)-unknown-linux-musl
 	$(CARGO) build --release --locked --workspace
 	$(CARGO) run --release --locked -p kentongan-bench -- all $(ARGS)
 
