@@ -42,7 +42,14 @@ pub(crate) fn run(path: &Path) -> ExitCode {
     match inventory_file::read(path) {
         Ok(network) => {
             print!("{}", summary(path, &network));
-            ExitCode::SUCCESS
+            let folder = kentongan_collector::profiles::folder_beside(path);
+            match kentongan_collector::profiles::read(&folder) {
+                Ok(_) => ExitCode::SUCCESS,
+                Err(faults) => {
+                    eprintln!("{faults}");
+                    ExitCode::FAILURE
+                }
+            }
         }
         Err(code) => code,
     }

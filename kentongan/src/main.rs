@@ -19,6 +19,7 @@ mod report;
 mod roster;
 mod running;
 mod settings;
+mod snmp;
 mod status;
 mod verify;
 
@@ -71,6 +72,9 @@ enum Command {
     /// Agents in the field: give one its token, list them all
     #[command(subcommand)]
     Agent(agents::Command),
+    /// Devices over SNMP: what would be read of one
+    #[command(subcommand)]
+    Snmp(snmp::Command),
     /// Planned work: add, list and remove maintenance windows
     #[command(subcommand)]
     Maintenance(maintenance::Command),
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Journal(command) => journal::run(&command),
         Command::Agent(command) => agents::run(&command),
+        Command::Snmp(command) => snmp::run(&command),
         Command::Maintenance(command) => maintenance::run(&command),
         Command::Addresses(arguments) => addresses::run(&arguments),
     }
