@@ -15,6 +15,7 @@ mod processor;
 mod prometheus;
 mod report;
 mod rtt;
+mod snmp;
 mod table;
 mod timeline;
 mod wire;
@@ -42,6 +43,11 @@ enum Figure {
     Timeline(timeline::Timeline),
     /// What the report of a month costs, from stored intervals.
     Report(report::Report),
+    /// Processor time of an SNMP poll, against net-snmp's C library.
+    Snmp(snmp::Snmp),
+    /// The engine's half of that.
+    #[command(hide = true)]
+    SnmpPolls(snmp::Polls),
     /// From the start of the program to a state of every site (root).
     FirstStates(first_states::FirstStates),
     #[command(hide = true)]
@@ -53,6 +59,9 @@ fn main() -> Result<()> {
     if let Figure::Pings(pings) = figure {
         return pings.run();
     }
+    if let Figure::SnmpPolls(polls) = &figure {
+        return polls.run();
+    }
     table::print_machine();
     match figure {
         Figure::All => {
@@ -61,6 +70,7 @@ fn main() -> Result<()> {
             by_default::<report::Report>().run()?;
             by_default::<icmp::Icmp>().run()?;
             by_default::<rtt::Rtt>().run()?;
+            by_default::<snmp::Snmp>().run()?;
             by_default::<first_states::FirstStates>().run()?;
             by_default::<latency::Latency>().run()
         }
@@ -69,6 +79,8 @@ fn main() -> Result<()> {
         Figure::Report(report) => report.run(),
         Figure::Icmp(icmp) => icmp.run(),
         Figure::Rtt(rtt) => rtt.run(),
+        Figure::Snmp(snmp) => snmp.run(),
+        Figure::SnmpPolls(_) => Ok(()),
         Figure::Latency(latency) => latency.run(),
         Figure::FirstStates(first_states) => first_states.run(),
         Figure::Pings(pings) => pings.run(),

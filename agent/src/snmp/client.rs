@@ -36,7 +36,9 @@ enum Security {
 }
 
 impl Client {
-    pub(super) fn new(
+    /// A device at this address, asked so.
+    #[must_use]
+    pub fn new(
         exchange: Arc<Exchange>,
         address: SocketAddr,
         access: &Access,
