@@ -17,6 +17,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The inventory file.
     pub inventory: PathBuf,
+    /// The folder of the agent's packages, which `/packages/` serves. It may be missing.
+    pub packages: PathBuf,
     /// How many days deliveries stay in the journal, at least 1. Older ones go, oldest first, and are counted
     /// (`kentongan_journal_dropped_total`). Intervals, incidents and events stay as long.
     pub journal_days: u32,
@@ -30,6 +32,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data: "data".into(),
             inventory: "hotspots.toml".into(),
+            packages: "packages".into(),
             journal_days: 400,
             limits: Limits::default(),
         }
@@ -56,6 +59,8 @@ pub struct Limits {
     pub request_timeout_s: u64,
     /// Long polls of the event feed at the same time. More: 503 with `Retry-After`.
     pub long_polls: usize,
+    /// Codes of enrolment that may be tried in a minute, by all together. More: 429 with `Retry-After`.
+    pub enrolments_per_minute: u32,
     /// Questions to the store that run at the same time. More wait their turn.
     pub reads: usize,
 }
@@ -71,6 +76,7 @@ impl Default for Limits {
             stream_idle_s: 900,
             request_timeout_s: 15,
             long_polls: 64,
+            enrolments_per_minute: 60,
             reads: 4,
         }
     }

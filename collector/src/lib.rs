@@ -38,9 +38,14 @@ mod streams;
 mod tally;
 mod unfold;
 
-use std::{path::Path, sync::Arc, thread::JoinHandle};
+use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 
-use kentongan_model::{id::Vantage, secret::Secret, time::Clock};
+use kentongan_model::{
+    enrolment::EnrolmentCode,
+    id::Vantage,
+    secret::Secret,
+    time::{Clock, Timestamp},
+};
 use rusqlite::Connection;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +68,7 @@ use crate::{
     operator::Operator,
     press::Press,
     store::{
-        JOURNAL_FILE, JOURNAL_STEPS, STATE_FILE, STATE_STEPS, agents,
+        JOURNAL_FILE, JOURNAL_STEPS, STATE_FILE, STATE_STEPS, agents, enrolments,
         folder::{self, Folder},
         readers::Readers,
         windows,
@@ -98,7 +103,7 @@ pub enum Error {
     )]
     JournalDamaged,
     /// No token can be drawn.
-    #[error("the system gives no random bytes for a token: {0}")]
+    #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),
     /// The judge has a fault.
     #[error("states can no longer be judged; the log says why")]
@@ -219,7 +224,38 @@ impl Collector {
 pub fn add_agent(data: &Path, vantage: &Vantage, clock: &dyn Clock) -> Result<Secret, Error> {
     folder::make(data).map_err(|source| FolderError::Unwritable { folder: data.to_owned(), source })?;
     let token = agents::draw().map_err(Error::Random)?;
-    let conn = store::open(&data.join(JOURNAL_FILE), JOURNAL_STEPS)?;
-    agents::put(&conn, vantage, &token, clock.now())?;
+    let mut conn = store::open(&data.join(JOURNAL_FILE), JOURNAL_STEPS)?;
+    let tx = conn.transaction().map_err(StoreError::from)?;
+    agents::put(&tx, vantage, &token, clock.now())?;
+    enrolments::void(&tx, vantage)?;
+    tx.commit().map_err(StoreError::from)?;
     Ok(token)
+}
+
+/// A code that was given out.
+#[derive(Debug, Clone)]
+pub struct GivenOut {
+    /// The code, which is kept nowhere.
+    pub code: EnrolmentCode,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+}
+
+/// Lets whoever shows the code enrol as that agent, once and as long as it is `valid`, at the collector whose data lies
+/// in `data`, whether it runs or not. A code that was given out for the agent before is void; its token is not, until
+/// the new code is used.
+///
+/// # Errors
+/// When the folder or its journal cannot be written.
+pub fn give_out_code(
+    data: &Path,
+    vantage: &Vantage,
+    valid: Duration,
+    clock: &dyn Clock,
+) -> Result<GivenOut, Error> {
+    folder::make(data).map_err(|source| FolderError::Unwritable { folder: data.to_owned(), source })?;
+    let code = enrolments::draw().map_err(Error::Random)?;
+    let conn = store::open(&data.join(JOURNAL_FILE), JOURNAL_STEPS)?;
+    let expires_at = enrolments::put(&conn, vantage, &code, clock.now(), valid)?;
+    Ok(GivenOut { code, expires_at })
 }

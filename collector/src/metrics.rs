@@ -27,6 +27,27 @@ pub(crate) enum Outcome {
     conflict,
 }
 
+/// What became of a code that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum EnrolmentOutcome {
+    /// An agent has enrolled.
+    #[expect(non_camel_case_types, reason = "the label as Prometheus shows it")]
+    enrolled,
+    /// It had before.
+    #[expect(non_camel_case_types, reason = "the label as Prometheus shows it")]
+    repeated,
+    /// The code is unknown, has run out or was used.
+    #[expect(non_camel_case_types, reason = "the label as Prometheus shows it")]
+    refused,
+}
+
+/// One outcome of tries.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct EnrolmentLabels {
+    /// What became of them.
+    pub(crate) outcome: EnrolmentOutcome,
+}
+
 /// One outcome of deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct DeliveryLabels {
@@ -61,6 +82,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     /// Deliveries by what became of them.
     pub(crate) deliveries: Family<DeliveryLabels, Counter>,
+    /// Codes that were tried, by what became of them.
+    enrolments: Family<EnrolmentLabels, Counter>,
     /// Rounds that agents say they dropped because their spools were full.
     pub(crate) rounds_dropped_by_agents: Counter,
     /// Requests that were refused, by reason.
@@ -122,6 +145,7 @@ impl Metrics {
         }
         Metrics {
             deliveries: counted!("deliveries", "Deliveries by what became of them"),
+            enrolments: counted!("enrolments", "Codes of enrolment that were tried, by what became of them"),
             rounds_dropped_by_agents: counted!(
                 "agent_rounds_dropped",
                 "Rounds that agents dropped, spools being full"
@@ -195,6 +219,11 @@ impl Metrics {
         ] {
             self.left_out.get_or_create(&LeftOutLabels { reason }).inner().store(count, Ordering::Relaxed);
         }
+    }
+
+    /// Counts a code that was tried.
+    pub(crate) fn enrolled(&self, outcome: EnrolmentOutcome) {
+        self.enrolments.get_or_create(&EnrolmentLabels { outcome }).inc();
     }
 
     /// Counts a delivery.

@@ -87,7 +87,7 @@ impl Problem {
     /// 401: nobody that is known.
     pub(crate) fn unknown_agent() -> Self {
         let detail =
-            "the token is not the agent's; make one at the collector with `kentongan agent add <site>`";
+            "the token is not the agent's; enrol the agent with a code of `kentongan agent add <site>`";
         Self::new(StatusCode::UNAUTHORIZED, "unknown-agent", "the agent or its token is not known", detail)
     }
 
@@ -164,6 +164,28 @@ impl Problem {
     /// 503: as many streams as may be.
     pub(crate) fn too_many_streams() -> Self {
         Self::busy("as many streams are open as may be; post the deliveries")
+    }
+
+    /// 404: a code that nobody gave out.
+    pub(crate) fn code_unknown(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "code-unknown", "the code is not known", detail)
+    }
+
+    /// 410: a code that has run out.
+    pub(crate) fn code_expired(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, "code-expired", "the code has run out", detail)
+    }
+
+    /// 409: a code that somebody else has used.
+    pub(crate) fn code_used(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "code-used", "the code has been used", detail)
+    }
+
+    /// 429: too many tries.
+    pub(crate) fn too_many_tries(seconds: u32) -> Self {
+        let detail = format!("too many codes are being tried; come back in {seconds} s");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", "too many codes are tried", detail)
+            .retry(seconds)
     }
 
     /// 503: not now.

@@ -2,11 +2,13 @@
 //! description of itself at `/openapi.json` that is made of the handlers.
 
 mod agents;
+mod enrolment;
 mod events;
 mod health;
 mod incidents;
 mod maintenance;
 mod network;
+mod packages;
 mod page;
 mod params;
 mod reports;
@@ -47,6 +49,9 @@ pub(crate) fn router(station: &Arc<Station>) -> Router {
         .routes(routes!(agents::plan))
         .routes(routes!(agents::deliver))
         .routes(routes!(stream::stream))
+        .routes(routes!(enrolment::enrol))
+        .routes(routes!(packages::install))
+        .routes(routes!(packages::package))
         .routes(routes!(network::network))
         .routes(routes!(sites::sites))
         .routes(routes!(site::site))

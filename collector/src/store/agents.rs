@@ -1,11 +1,10 @@
 //! The agents that may deliver, and their tokens.
 //!
-//! The rule it guards: a token is 256 random bits, shown once; only its SHA-256 is kept, and it is compared in a time
-//! that tells nothing.
+//! The rule it guards: a token is 256 random bits, drawn by its agent (`enrolments`) or drawn here and shown once; only
+//! its SHA-256 is kept, and it is compared in a time that tells nothing.
 
-use kentongan_model::{id::Vantage, secret::Secret, time::Timestamp};
+use kentongan_model::{enrolment::TokenDigest, id::Vantage, secret::Secret, time::Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::StoreError;
@@ -24,11 +23,21 @@ pub(crate) fn put(
     token: &Secret,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    put_digest(conn, vantage, &TokenDigest::of(token.expose()), now)
+}
+
+/// The same, of a token that only its agent knows.
+pub(crate) fn put_digest(
+    conn: &Connection,
+    vantage: &Vantage,
+    token: &TokenDigest,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     conn.prepare_cached(
         "INSERT INTO agents (vantage, token_digest, added_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (vantage) DO UPDATE SET token_digest = ?2, added_at = ?3",
     )?
-    .execute(params![vantage.to_string(), digest(token.expose()).as_slice(), now.as_millis()])?;
+    .execute(params![vantage.to_string(), token.as_bytes().as_slice(), now.as_millis()])?;
     Ok(())
 }
 
@@ -39,12 +48,8 @@ pub(crate) fn admits(conn: &Connection, vantage: &Vantage, token: &str) -> Resul
         .query_row([vantage.to_string()], |row| row.get(0))
         .optional()?;
     let known = kept.is_some();
-    let matches = digest(token).as_slice().ct_eq(&kept.unwrap_or_else(|| vec![0; 32]));
+    let matches = TokenDigest::of(token).as_bytes().as_slice().ct_eq(&kept.unwrap_or_else(|| vec![0; 32]));
     Ok(known && bool::from(matches))
-}
-
-fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The store: two SQLite files in one folder that only one collector uses at a time.
 //!
-//! `journal.db` is the truth: deliveries as they came, the agents, their tokens and what they cost, the plans that deliveries refer
+//! `journal.db` is the truth: deliveries as they came, the agents, their tokens and what they cost, the codes that are
+//! exchanged for tokens, the plans that deliveries refer
 //! to, the clocks of routers, maintenance windows that were added
 //! by command, and when the collector ran. `state.db` is derived from it: intervals, incidents, events, ways to what
 //! went down, the judge's checkpoint. Each file has one writer (the journal's thread, the judge), so that neither ever waits for the other.
@@ -8,6 +9,7 @@
 pub(crate) mod accounts;
 pub(crate) mod agents;
 pub(crate) mod boots;
+pub(crate) mod enrolments;
 pub(crate) mod flaps;
 pub(crate) mod folder;
 pub(crate) mod inventories;
@@ -37,6 +39,7 @@ pub(crate) const JOURNAL_STEPS: &[&str] = &[
     include_str!("placing.sql"),
     include_str!("windows.sql"),
     include_str!("accounts.sql"),
+    include_str!("enrolments.sql"),
 ];
 /// How the state came to its present shape.
 pub(crate) const STATE_STEPS: &[&str] = &[

@@ -15,6 +15,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 use kentongan_model::{
+    enrolment::Enrolment,
     id::Vantage,
     plan::PlanRevision,
     secret::Secret,
@@ -25,7 +26,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    JOURNAL_FILE, JOURNAL_STEPS, StoreError, accounts, agents, boots,
+    JOURNAL_FILE, JOURNAL_STEPS, StoreError, accounts, agents, boots, enrolments,
     folder::Folder,
     inventories::{self, InForceId, TakenOver},
     journal::{self, Filed, Filing, Position},
@@ -49,6 +50,7 @@ enum Job {
     File(Box<Filing>, oneshot::Sender<Option<Filed>>),
     KeepPlan { revision: PlanRevision, agent: String, contents: String, reply: oneshot::Sender<Option<()>> },
     AddAgent { vantage: Vantage, token: Secret, reply: oneshot::Sender<Option<()>> },
+    Enrol(Box<Enrolment>, oneshot::Sender<Option<enrolments::Outcome>>),
     Begin(oneshot::Sender<Option<Run>>),
     AddWindow { wanted: Box<Wanted>, reply: oneshot::Sender<Option<Ordered>> },
     RemoveWindow { id: WindowId, by: Option<String>, reply: oneshot::Sender<Option<Ordered>> },
@@ -131,6 +133,11 @@ impl Writer {
     /// Adds an agent, or replaces its token; returns when it is on disk.
     pub(crate) async fn add_agent(&self, vantage: Vantage, token: Secret) -> Result<(), Unwritten> {
         self.give(|reply| Job::AddAgent { vantage, token, reply }).await
+    }
+
+    /// Exchanges a code for the right to deliver; returns when that is on disk.
+    pub(crate) async fn enrol(&self, asked: Enrolment) -> Result<enrolments::Outcome, Unwritten> {
+        self.give(|reply| Job::Enrol(Box::new(asked), reply)).await
     }
 
     /// Adds a maintenance window; returns when it is on disk.
@@ -238,6 +245,7 @@ impl Desk {
                     agents::put(&tx, vantage, token, now)?;
                     Outcome::Done
                 }
+                Job::Enrol(asked, _) => Outcome::Enrolment(enrolments::exchange(&tx, asked, now)?),
                 Job::AddWindow { wanted, .. } => Outcome::Ordered(windows::add(&tx, wanted, now, self.keep)?),
                 Job::RemoveWindow { id, by, .. } => {
                     Outcome::Ordered(windows::remove(&tx, *id, by.as_deref(), now)?)
@@ -305,6 +313,9 @@ impl Desk {
             (Job::KeepPlan { reply, .. } | Job::AddAgent { reply, .. }, _) => {
                 let _ = reply.send(Some(()));
             }
+            (Job::Enrol(_, reply), Outcome::Enrolment(outcome)) => {
+                let _ = reply.send(Some(outcome));
+            }
             (Job::Begin(reply), Outcome::Begun(run)) => {
                 let _ = reply.send(Some(run));
             }
@@ -324,6 +335,7 @@ enum Outcome {
     Begun(Run),
     InForce(InForceId),
     Ordered(Ordered),
+    Enrolment(enrolments::Outcome),
     Done,
 }
 
