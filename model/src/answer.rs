@@ -75,7 +75,7 @@ impl Answers {
                 out.push(u8::from(answer.plan.is_some()));
                 out.extend(answer.plan.iter().flat_map(|plan| plan.0.to_be_bytes()));
                 let shown = answer.said.floor_char_boundary(MAX_SAID);
-                out.extend(answer.said[..shown].as_bytes());
+                out.extend(&answer.said.as_bytes()[..shown]);
                 out
             }
         }

@@ -20,7 +20,7 @@ use kentongan_model::{
     probe::Probe,
     time::{Clock, Stamp},
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::sync::Semaphore;
 
 use crate::pinger::{Echo, Unfit};
 
@@ -51,7 +51,7 @@ impl Asker {
         clock: &dyn Clock,
     ) -> (Stamp, Echo) {
         let _place = self.places.acquire().await;
-        let (stamp, begun) = (clock.stamp(), Instant::now());
+        let (stamp, begun) = (clock.stamp(), clock.since_boot());
         let answer = async {
             match probe {
                 Probe::Icmp => Err(Echo::Unsendable(io::ErrorKind::Unsupported)),
@@ -64,7 +64,8 @@ impl Asker {
             Err(_) => Echo::Silence,
             Ok(Err(echo)) => echo,
             Ok(Ok(())) => {
-                Echo::Reply { rtt_us: u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX) }
+                let took = clock.since_boot().saturating_sub(begun);
+                Echo::Reply { rtt_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX) }
             }
         };
         (stamp, echo)

@@ -38,12 +38,7 @@ enum Security {
 impl Client {
     /// A device at this address, asked so.
     #[must_use]
-    pub fn new(
-        exchange: Arc<Exchange>,
-        address: SocketAddr,
-        access: &Access,
-        patience: Patience,
-    ) -> Client {
+    pub fn new(exchange: Arc<Exchange>, address: SocketAddr, access: &Access, patience: Patience) -> Client {
         let security = match access {
             Access::V1 { community } => Security::Community(0, community.clone()),
             Access::V2c { community } => Security::Community(1, community.clone()),
@@ -141,7 +136,7 @@ impl Client {
             let asked = usm.wrap(question, id, self.now);
             let message = asked.map_err(SnmpError::Refused)?;
             let came = self.exchange.ask(ticket, self.address, &message, self.patience).await?;
-            let Ok(opened) = usm.open(came, self.now) else { return Ok(None) };
+            let Ok(opened) = usm.open(&came, self.now) else { return Ok(None) };
             match opened {
                 Ok(Opened::Answer(answer)) => return Ok(Some(answer).filter(|answer| answer.id == id)),
                 Ok(Opened::News) => {}

@@ -54,9 +54,12 @@ struct Door {
     receiving: AbortHandle,
 }
 
+/// By the number of the question: who was asked, and where the answer goes.
+type Waiters = HashMap<i32, (SocketAddr, oneshot::Sender<Vec<u8>>)>;
+
 #[derive(Debug, Default)]
 struct Waiting {
-    by_id: Mutex<HashMap<i32, (SocketAddr, oneshot::Sender<Vec<u8>>)>>,
+    by_id: Mutex<Waiters>,
     unexpected: AtomicU32,
 }
 
@@ -145,7 +148,7 @@ impl Drop for Ticket<'_> {
 }
 
 impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, HashMap<i32, (SocketAddr, oneshot::Sender<Vec<u8>>)>> {
+    fn lock(&self) -> MutexGuard<'_, Waiters> {
         self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -78,7 +78,7 @@ impl Traces {
     async fn trace(&self, order: &Order) {
         let planned = &order.plan.plan.targets[order.target];
         let begun = self.clock.since_boot();
-        match way_to(planned.address).await {
+        match way_to(planned.address, &*self.clock).await {
             Ok(walk) => {
                 let (reached, hops) = walk.end();
                 let answered = hops.iter().filter(|hop| hop.address.is_some()).count();
@@ -95,14 +95,14 @@ impl Traces {
 
 /// Walks the way to an address.
 #[cfg(target_os = "linux")]
-async fn way_to(address: IpAddr) -> std::io::Result<Walk> {
+async fn way_to(address: IpAddr, clock: &dyn Clock) -> std::io::Result<Walk> {
     let mut walk = Walk::new(address);
-    socket::walk(&mut walk, address).await?;
+    socket::walk(&mut walk, address, clock).await?;
     Ok(walk)
 }
 
 /// Only Linux tells an ordinary program which router an error came from.
 #[cfg(not(target_os = "linux"))]
-async fn way_to(_: IpAddr) -> std::io::Result<Walk> {
+async fn way_to(_: IpAddr, _: &dyn Clock) -> std::io::Result<Walk> {
     Err(std::io::ErrorKind::Unsupported.into())
 }

@@ -12,11 +12,12 @@ use std::{
     time::Duration,
 };
 
+use kentongan_model::time::Clock;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
 use socket2::SockRef;
-use tokio::{io::Interest, net::UdpSocket, time::Instant};
+use tokio::{io::Interest, net::UdpSocket};
 
 use super::walk::{Said, Walk};
 
@@ -44,17 +45,17 @@ struct Answer {
 }
 
 /// Walks the way to `target`.
-pub(super) async fn walk(walk: &mut Walk, target: IpAddr) -> io::Result<()> {
+pub(super) async fn walk(walk: &mut Walk, target: IpAddr, clock: &dyn Clock) -> io::Result<()> {
     let socket = open(target)?;
     let mut sent = HashMap::new();
     for pass in 0..PASSES {
         for distance in walk.silent(pass > 0) {
             let port = FIRST_PORT + pass * 256 + u16::from(distance);
             send(&socket, SocketAddr::new(target, port), distance).await?;
-            sent.insert(port, (distance, Instant::now()));
-            listen(&socket, walk, &sent, SPREAD).await?;
+            sent.insert(port, (distance, clock.since_boot()));
+            listen(&socket, walk, &sent, SPREAD, clock).await?;
         }
-        listen(&socket, walk, &sent, PATIENCE).await?;
+        listen(&socket, walk, &sent, PATIENCE, clock).await?;
         if walk.is_complete() {
             break;
         }
@@ -95,19 +96,22 @@ async fn send(socket: &UdpSocket, to: SocketAddr, distance: u8) -> io::Result<()
 async fn listen(
     socket: &UdpSocket,
     walk: &mut Walk,
-    sent: &HashMap<u16, (u8, Instant)>,
+    sent: &HashMap<u16, (u8, Duration)>,
     length: Duration,
+    clock: &dyn Clock,
 ) -> io::Result<()> {
-    let until = Instant::now() + length;
-    while !walk.is_complete() {
-        let answered = tokio::time::timeout_at(until, socket.async_io(Interest::ERROR, || read(socket)));
-        let Ok(answer) = answered.await else { break };
-        let Some(Answer { port, from, said }) = answer? else { continue };
-        let Some((distance, begun)) = sent.get(&port) else { continue };
-        let rtt_us = u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX);
-        walk.hear(*distance, from, rtt_us, said);
-    }
-    Ok(())
+    let heard = async {
+        while !walk.is_complete() {
+            let answer = socket.async_io(Interest::ERROR, || read(socket)).await?;
+            let Some(Answer { port, from, said }) = answer else { continue };
+            let Some((distance, begun)) = sent.get(&port) else { continue };
+            let took = clock.since_boot().saturating_sub(*begun);
+            let rtt_us = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+            walk.hear(*distance, from, rtt_us, said);
+        }
+        Ok(())
+    };
+    tokio::time::timeout(length, heard).await.unwrap_or(Ok(()))
 }
 
 /// Reads one error; none of one that says nothing of the way.
@@ -157,7 +161,7 @@ mod tests {
         for target in ["127.0.0.1", "::1"] {
             let target: IpAddr = target.parse().unwrap();
             let mut way = Walk::new(target);
-            walk(&mut way, target).await.unwrap();
+            walk(&mut way, target, &kentongan_model::time::SystemClock::new()).await.unwrap();
             let (reached, hops) = way.end();
             assert!(reached, "{target}");
             assert_eq!(hops.iter().map(|hop| hop.address).collect::<Vec<_>>(), [Some(target)]);

@@ -194,8 +194,8 @@ impl Usm {
     }
 
     /// What a message says.
-    pub(super) fn open(&mut self, bytes: Vec<u8>, now: Duration) -> Result<Result<Opened, Refusal>, NoBer> {
-        let mut whole = AsnReader::from_bytes(&bytes);
+    pub(super) fn open(&mut self, bytes: &[u8], now: Duration) -> Result<Result<Opened, Refusal>, NoBer> {
+        let mut whole = AsnReader::from_bytes(bytes);
         let mut message = enter(&mut whole, SEQUENCE)?;
         let end = bytes.len() - whole.bytes_left();
         if integer(&mut message)? != VERSION {
@@ -209,7 +209,7 @@ impl Usm {
         }
         let parameters = Parameters::read(message.read_raw(OCTET_STRING)?)?;
         let signed = flags & SIGNED != 0;
-        if signed && !self.is_signed_by(&parameters, &bytes) {
+        if signed && !self.is_signed_by(&parameters, bytes) {
             return Ok(Err(Refusal::Forged));
         }
         let answer = if flags & SEALED != 0 {
@@ -225,7 +225,7 @@ impl Usm {
         } else {
             let at = end - message.bytes_left();
             let at = at + pdu_of_scoped(&bytes[at..])?;
-            Answer::read(bytes.clone(), at)?
+            Answer::read(bytes.to_vec(), at)?
         };
         if answer.kind == REPORT {
             return Ok(self.hear(&answer, &parameters, signed, now));

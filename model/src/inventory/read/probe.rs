@@ -83,7 +83,7 @@ fn belongs<T>(
         log.add_wrong(at, wrong.help("take it out"));
         return None;
     }
-    table.optional(key, |value| read(value)).map(Spanned::into_inner)
+    table.optional(key, read).map(Spanned::into_inner)
 }
 
 fn port(value: &DeValue<'_>) -> Result<u16, Wrong> {
