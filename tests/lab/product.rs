@@ -1,5 +1,5 @@
 //! Kentongan as the ICT office runs it: the binaries of this build, a folder with inventory and settings at the NOC,
-//! and the agent on the kecamatan's router, installed as `kentongan agent add` says.
+//! and the agent on the kecamatan's router, configured as `kentongan agent add --token` says.
 
 use std::{net::SocketAddr, path::PathBuf, process::Command, time::Duration};
 
@@ -110,7 +110,7 @@ impl Office {
     /// # Errors
     /// When the collector has no such agent.
     pub fn install_agent(&self, router: &Namespace, site: &str) -> Result<FieldAgent> {
-        let config = self.run(&["agent", "add", site, "--url", &self.url])?;
+        let config = self.run(&["agent", "add", site, "--token", "--url", &self.url])?;
         FieldAgent::install(router, site, &config)
     }
 }
