@@ -2,6 +2,7 @@
 //! in one program they wait side by side.
 
 mod clocks;
+mod installation;
 mod judge;
 mod lab;
 mod newcomer;

@@ -2,6 +2,7 @@
 
 mod beside;
 mod bursts;
+mod enrolment;
 mod ingest;
 mod maintenance;
 mod metric_store;

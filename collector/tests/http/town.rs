@@ -112,7 +112,8 @@ impl Town {
 
     pub(crate) fn config(&self) -> Config {
         let limits = self.limits.clone().unwrap_or_default();
-        Config { data: self.data(), inventory: self.inventory(), limits, ..Config::default() }
+        let packages = self.dir.path().join("packages");
+        Config { data: self.data(), inventory: self.inventory(), packages, limits, ..Config::default() }
     }
 
     /// Starts a collector in a runtime of its own, as a process would be.
