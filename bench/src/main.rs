@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::{Args, Command, Parser, Subcommand};
 
 mod first_states;
+mod footprint;
 mod icmp;
 mod intake;
 mod latency;
@@ -37,6 +38,8 @@ enum Figure {
     Icmp(icmp::Icmp),
     /// RTTs as they are told, beside the kernel's own stamps and fping (root).
     Rtt(rtt::Rtt),
+    /// What the agent for routers takes of one, against collectd (root).
+    Footprint(footprint::Footprint),
     /// From a cut to the webhook, against Prometheus and Alertmanager (root).
     Latency(latency::Latency),
     /// What judging costs: a replay, a month, a large network, a late batch.
@@ -68,6 +71,7 @@ fn main() -> Result<()> {
             by_default::<wire::Wire>().run()?;
             by_default::<timeline::Timeline>().run()?;
             by_default::<report::Report>().run()?;
+            by_default::<footprint::Footprint>().run()?;
             by_default::<icmp::Icmp>().run()?;
             by_default::<rtt::Rtt>().run()?;
             by_default::<snmp::Snmp>().run()?;
@@ -77,6 +81,7 @@ fn main() -> Result<()> {
         Figure::Wire(wire) => wire.run(),
         Figure::Timeline(timeline) => timeline.run(),
         Figure::Report(report) => report.run(),
+        Figure::Footprint(footprint) => footprint.run(),
         Figure::Icmp(icmp) => icmp.run(),
         Figure::Rtt(rtt) => rtt.run(),
         Figure::Snmp(snmp) => snmp.run(),

@@ -1,7 +1,7 @@
 //! Processor time, as the kernel accounts it (proc(5), `/proc/<pid>/stat`): fields 14 and 15 are the time of a process
 //! in user and kernel mode, 16 and 17 those of its children that have ended, in clock ticks.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result};
 
@@ -34,6 +34,37 @@ pub(crate) fn kilobytes(status: &str, name: &str) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
+/// What all threads of a process did so far, to the nanosecond: (time on a processor, wake-ups). Wake-ups are the times that
+/// a thread had gone to sleep by itself (proc(5), `/proc/<pid>/task/<tid>/schedstat` and `status`).
+pub(crate) fn spent(pid: u32) -> Result<(Duration, u64)> {
+    let (mut processor, mut wake_ups) = (Duration::ZERO, 0);
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread = thread?.path();
+        // A thread may end while it is looked at.
+        let Ok(scheduled) = std::fs::read_to_string(thread.join("schedstat")) else { continue };
+        let Ok(status) = std::fs::read_to_string(thread.join("status")) else { continue };
+        let nanoseconds = scheduled.split(' ').next().context("no schedstat of /proc")?.trim().parse()?;
+        processor += Duration::from_nanos(nanoseconds);
+        wake_ups += number(&status, "voluntary_ctxt_switches").unwrap_or(0);
+    }
+    Ok((processor, wake_ups))
+}
+
+/// A bare figure of `/proc/<pid>/status`: `Threads`.
+pub(crate) fn number(status: &str, name: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?.trim().parse().ok()
+}
+
+/// Bytes on disk of the program and all libraries that a process has mapped, given its `/proc/<pid>/maps`.
+pub(crate) fn on_disk(maps: &str) -> u64 {
+    let files: BTreeSet<&str> = maps
+        .lines()
+        .filter(|line| line.split(' ').nth(1).is_some_and(|rights| rights.contains('x')))
+        .filter_map(|line| line.find('/').map(|at| &line[at..]))
+        .collect();
+    files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +81,17 @@ mod tests {
         let status = "Name:\tagent\nVmHWM:\t    5120 kB\nVmRSS:\t    4096 kB\n";
         assert_eq!((kilobytes(status, "VmRSS"), kilobytes(status, "VmHWM")), (Some(4096), Some(5120)));
         assert_eq!(kilobytes(status, "VmSwap"), None);
+        assert_eq!(number("Threads:\t1\nvoluntary_ctxt_switches:\t40\n", "Threads"), Some(1));
+    }
+
+    #[test]
+    fn a_library_that_is_mapped_in_pieces_counts_once_and_data_files_do_not() {
+        let own = std::env::current_exe().unwrap();
+        let (own, length) = (own.display(), std::fs::metadata(&own).unwrap().len());
+        let maps = format!(
+            "1-2 r-xp 0 08:01 7    {own}\n3-4 r-xp 0 08:01 7    {own}\n5-6 r--p 0 08:01 7    /etc/hostname\n\
+             7-8 r-xp 0 00:00 0    [vdso]\n"
+        );
+        assert_eq!(on_disk(&maps), length);
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod district;
 mod enter;
+pub mod front;
 mod namespace;
 pub mod peers;
 mod process;

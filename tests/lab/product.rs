@@ -1,7 +1,12 @@
 //! Kentongan as the ICT office runs it: the binaries of this build, a folder with inventory and settings at the NOC,
 //! and the agent on the kecamatan's router, configured as `kentongan agent add --token` says.
 
-use std::{net::SocketAddr, path::PathBuf, process::Command, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use kentongan_model::time::{Clock, SystemClock};
@@ -152,7 +157,19 @@ impl FieldAgent {
     /// # Errors
     /// When it cannot start.
     pub fn start_with(&self, with: impl FnOnce(&mut Command)) -> Result<Process> {
-        self.router.start(&self.name, binary("kentongan-agent")?, |command| {
+        self.run(&binary("kentongan-agent")?, with)
+    }
+
+    /// Starts another build of it, as the one for routers.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub fn start_program(&self, program: &Path) -> Result<Process> {
+        self.run(program, |_| {})
+    }
+
+    fn run(&self, program: &Path, with: impl FnOnce(&mut Command)) -> Result<Process> {
+        self.router.start(&self.name, program, |command| {
             command.arg("--config").arg(&self.config);
             with(command);
         })
