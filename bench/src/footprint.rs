@@ -146,7 +146,7 @@ impl Footprint {
         let running = office.up()?;
         wait::until_ok("the collector to answer", PATIENCE, || office.api("network"))?;
         let front = Front::start(router, collector)?;
-        let lines = office.run(&["agent", "add", SITE, "--url", Front::URL])?;
+        let lines = office.run(&["agent", "add", SITE, "--token", "--url", Front::URL])?;
         let lines = format!("{lines}\nca_file = {:?}\n", front.authority);
         let agent = FieldAgent::install(router, SITE, &lines)?.start_program(&static_agent()?)?;
         Ok((office, agent, (running, front)))

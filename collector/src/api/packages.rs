@@ -41,10 +41,10 @@ pub(super) async fn package(
     Named(file): Named,
 ) -> Result<Response, Problem> {
     let missing = || {
-        Problem::not_found(format!(
+        Problem::not_found(
             "the collector's folder of packages has no such file; `make packages` fills it, and `packages` in \
-             kentongan.toml names it"
-        ))
+             kentongan.toml names it",
+        )
     };
     let opened = open(&station.config.packages, &file).await.ok_or_else(missing)?;
     let length = opened.metadata().await.map_err(|_| missing())?.len();

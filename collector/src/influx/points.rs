@@ -317,7 +317,7 @@ address = "10.33.7.65"
             let point = gauge(*kind).unwrap();
             assert_eq!(point.tags(), gauges.tags());
             let [(name, value)] = point.fields() else { panic!("one field") };
-            gauges = gauges.field(*name, value.clone());
+            gauges = gauges.field(name, value.clone());
         }
         let made = [
             ping_point(&network, &round("noc", "desa-kiyangkongrejo/gateway", 2, &[1000, 2000])),
