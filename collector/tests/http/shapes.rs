@@ -7,12 +7,13 @@ use serde_json::Value;
 use crate::town::{Crew, Town};
 
 /// Every path that the API serves.
-const PATHS: [&str; 21] = [
+const PATHS: [&str; 24] = [
     "/",
     "/api/v1/agents",
     "/api/v1/agents/{agent}/deliveries",
     "/api/v1/agents/{agent}/plan",
     "/api/v1/agents/{agent}/stream",
+    "/api/v1/enrol",
     "/api/v1/events",
     "/api/v1/incidents",
     "/api/v1/incidents/{id}",
@@ -26,8 +27,10 @@ const PATHS: [&str; 21] = [
     "/api/v1/sites/{id}/timeline",
     "/api/v1/uptime",
     "/healthz",
+    "/install",
     "/metrics",
     "/openapi.json",
+    "/packages/{file}",
     "/readyz",
 ];
 

@@ -3,7 +3,7 @@
 use super::{
     gate::Gate,
     peer::Influx,
-    sample::{PINGS, POINTS, Running, SITES, network},
+    sample::{GAUGES, PINGS, POINTS, Running, SITES, network},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,7 +17,7 @@ async fn points_of_a_conflicting_type_are_counted_and_the_others_written() {
     let counters = running.until_through(99).await;
     let silent = 10;
     assert_eq!(counters.rejected, 100 * PINGS - silent);
-    assert_eq!(counters.written, 100 * (SITES + 1) + silent);
+    assert_eq!(counters.written, 100 * (SITES + 1 + GAUGES) + silent);
     assert_eq!(influx.count("site", "state").await, 100 * SITES);
     assert_eq!(influx.count("interface", "in_octets").await, 100);
     assert_eq!(influx.count("ping", "loss").await, silent);

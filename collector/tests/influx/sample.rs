@@ -143,7 +143,7 @@ pub(crate) const PINGS: u64 = 5;
 /// How many points of `site` a minute has.
 pub(crate) const SITES: u64 = 4;
 /// How many points of `gauge` a minute has.
-const GAUGES: u64 = 3;
+pub(crate) const GAUGES: u64 = 3;
 /// How many points a minute has.
 pub(crate) const POINTS: u64 = PINGS + SITES + 1 + GAUGES;
 

@@ -21,7 +21,7 @@ pub(super) struct Departure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken {
     pub(super) rtt: Duration,
-    /// Whether the wall clock was set between sending and reading.
+    /// Whether the wall clock was set between sending and reading, or is not the one that the kernel stamps by.
     pub(super) was_set: bool,
 }
 
@@ -39,8 +39,11 @@ pub(super) fn taken(departure: Departure, arrived_ns: i64, read: Moment) -> Take
     let plain = arrived_ns.saturating_sub(wall_ns);
     let step = ahead(read).saturating_sub(ahead_ns);
     let passed = nanos(read.since_boot).saturating_sub(wall_ns.saturating_sub(ahead_ns)).max(0);
-    if step.saturating_abs() <= TOLERANCE_NS + passed / 1_000 {
-        return Taken { rtt: length(plain), was_set: false };
+    let tolerance = TOLERANCE_NS + passed / 1_000;
+    if step.saturating_abs() <= tolerance {
+        // Where a program is shown another clock than the kernel's, its stamps say nothing.
+        let is_ours = (-tolerance..=passed.saturating_add(tolerance)).contains(&plain);
+        return Taken { rtt: length(if is_ours { plain } else { passed }), was_set: !is_ours };
     }
     // Set before the arrival or after it: the one that is possible. Most of the time before reading lies after it.
     let possible = |rtt: &i64| (0..=passed).contains(rtt);
@@ -90,6 +93,16 @@ mod tests {
                 let told = echo(5 * MS, 30 * MS, set, step);
                 assert_eq!(told, Taken { rtt: Duration::from_millis(5), was_set: true }, "{step} at {set}");
             }
+        }
+    }
+
+    #[test]
+    fn stamps_of_another_clock_than_ours_are_not_believed() {
+        for other in [-3_600_000 * MS, 3_600_000 * MS, 1_700_000_000_000 * MS] {
+            let departure = Departure { wall_ns: 60_000 * MS, ahead_ns: 0 };
+            let read = Moment { wall_ns: 60_030 * MS, since_boot: Duration::from_millis(60_030) };
+            let told = taken(departure, departure.wall_ns + other + 5 * MS, read);
+            assert_eq!(told, Taken { rtt: Duration::from_millis(30), was_set: true }, "{other}");
         }
     }
 
