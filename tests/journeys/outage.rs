@@ -103,9 +103,11 @@ impl Watched {
         let check = concat!(env!("CARGO_MANIFEST_DIR"), "/../grafana/check");
         let (address, port) = Influx::ADDRESS;
         let (url, to) = (format!("http://{address}:{port}"), SystemClock::new().now());
-        let span =
-            ["--url", &url, "--database", DATABASE, "--from", &from.to_string(), "--to", &to.to_string()];
-        self.district.noc.run(check, &span).map(drop)
+        let (from, to) = (from.to_string(), to.to_string());
+        // Whether a router of this district has optics and wifi depends on the machine that plays it: it has not.
+        let words =
+            ["--url", &url, "--database", DATABASE, "--from", &from, "--to", &to, "--without", "gauge"];
+        self.district.noc.run(check, &words).map(drop)
     }
 
     /// Waits for the `n`-th message, and for the silence behind it.

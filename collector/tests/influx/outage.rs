@@ -116,7 +116,8 @@ async fn a_full_queue_drops_the_oldest_points_counts_them_and_keeps_the_newest()
         read += influx.count("gauge", gauge).await;
     }
     assert_eq!(arrived + read, counters.written);
-    let newest = format!("SELECT count(state) FROM site WHERE time >= {}ms", minute(MINUTES - NEWEST).as_millis());
+    let newest =
+        format!("SELECT count(state) FROM site WHERE time >= {}ms", minute(MINUTES - NEWEST).as_millis());
     let kept = influx.query(&newest).await.pointer("/series/0/values/0/1").unwrap().as_u64().unwrap();
     assert_eq!(kept, u64::from(NEWEST) * SITES, "a new point was dropped before an old one");
     running.stop().await;
