@@ -99,7 +99,6 @@ fn delivers(office: &Office) -> Result<()> {
 }
 
 #[test]
-#[ignore = "red: the agent enrols and is started in the root of busybox, but no delivery of it comes within a minute"]
 fn the_one_command_installs_enrols_and_starts_an_agent_and_is_good_for_one_router() -> Result<()> {
     let (network, office) = office()?;
     let _running = office.up()?;
