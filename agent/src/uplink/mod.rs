@@ -11,7 +11,9 @@ mod frame;
 mod greeting;
 mod leaning;
 mod line;
+mod obeying;
 mod patience;
+mod planning;
 mod question;
 mod stream;
 
@@ -42,16 +44,10 @@ use crate::{
     traffic::Traffic,
 };
 
-/// A wait that the collector asks for once, and that flash is not written for.
-const MOMENT: Duration = Duration::from_secs(10);
 /// How long a stop may take to deliver what there is.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How often the bytes that were sent and received are told.
 const TRAFFIC_INTERVAL: Duration = Duration::from_secs(600);
-/// What a stream that broke left unanswered is sent again after this at most, half of it by chance: when a collector
-/// dies, all its agents notice in the same moment.
-const COLLECT: Duration = Duration::from_secs(10);
-
 /// The task that delivers.
 pub(crate) struct Uplink {
     own: Vantage,
@@ -222,64 +218,6 @@ impl Uplink {
         }
     }
 
-    /// The stream has said something unasked, or is gone.
-    fn hear(&mut self, heard: Result<Replies, CallError>) {
-        match heard {
-            Ok(replies) => self.obey_all(&replies),
-            Err(error) => {
-                tracing::debug!("{}", crate::told(&error));
-                if self.keeping.spool().waiting() > 0 {
-                    self.left_alone_until = self.clock.since_boot() + chance::jitter(COLLECT);
-                }
-            }
-        }
-    }
-
-    fn obey_all(&mut self, replies: &[(BatchName, Reply)]) {
-        for (batch, reply) in replies {
-            self.obey(*batch, reply);
-        }
-    }
-
-    fn obey(&mut self, batch: BatchName, reply: &Reply) {
-        let now = self.clock.since_boot();
-        let (sequence, Reply { status, said, .. }) = (batch.sequence, reply);
-        match reply.disposition {
-            Disposition::Delivered => {
-                self.keeping.spool().acknowledge(batch);
-                if self.agenda.patience.is_tried() {
-                    let waiting = self.keeping.spool().waiting();
-                    tracing::info!(waiting, "the collector takes deliveries again");
-                }
-                self.delivered(now);
-            }
-            Disposition::Refused => {
-                tracing::error!(
-                    status,
-                    sequence,
-                    "the collector refuses a batch for good; it is dropped: {said}"
-                );
-                self.keeping.spool().refuse(batch);
-                self.delivered(now);
-            }
-            Disposition::Clash => {
-                tracing::error!(
-                    sequence,
-                    "the collector has another batch of this name; it gets a new series: {said}"
-                );
-                self.rename(batch);
-                self.failed();
-            }
-            Disposition::Unwelcome | Disposition::Wait(_) | Disposition::Retry => self.put_off(reply),
-        }
-        match (reply.plan, self.revision()) {
-            // As good as having asked.
-            (Some(told), Some(known)) if told == known => self.agenda.plan_is_known(now, None),
-            (Some(_), _) => self.agenda.plan_is_outdated(now),
-            (None, _) => {}
-        }
-    }
-
     fn delivered(&mut self, now: Duration) {
         let waiting = self.keeping.spool().waiting_bytes();
         self.agenda.delivered(now, waiting, self.budget(), chance::jitter);
@@ -289,78 +227,6 @@ impl Uplink {
         let plan = self.plans.borrow();
         let told = plan.as_ref().map(|plan| plan.plan.backlog_bytes_per_minute);
         Budget { bytes_per_minute: told.unwrap_or(DEFAULT_BACKLOG) }
-    }
-
-    /// The collector does not do now what it was asked to.
-    fn put_off(&mut self, reply: &Reply) {
-        let Reply { status, said, .. } = reply;
-        match reply.disposition {
-            Disposition::Unwelcome => self.say_failure(&format!(
-                "the collector does not accept the token of agent '{own}' (status {status}); \
-                 get one with `kentongan agent add {own}` and put it into the agent's configuration",
-                own = self.own
-            )),
-            _ => self.say_failure(&format!("the collector answers {status}: {said}")),
-        }
-        if let Disposition::Wait(wait) = reply.disposition {
-            // A collector that is there and asks for a moment is no reason to write flash.
-            let is_moment = wait <= MOMENT && !self.agenda.patience.is_tried();
-            self.agenda.patience.told_to_wait(self.clock.since_boot(), wait, chance::jitter);
-            if !is_moment {
-                self.retreat();
-            }
-        } else {
-            self.failed();
-        }
-    }
-
-    fn rename(&mut self, batch: BatchName) {
-        let Some(plan) = self.revision() else { return };
-        let renamed = self.keeping.spool().rename(batch, plan, &self.clock.stamp());
-        if let Err(error) = renamed {
-            tracing::error!("cannot rename a batch: {}", crate::told(&error));
-        }
-    }
-
-    async fn fetch_plan(&mut self) {
-        let reply = self.collector.plan(self.revision()).await;
-        let now = self.clock.since_boot();
-        match reply {
-            Ok(PlanReply::Unchanged) => self.agenda.plan_is_known(now, None),
-            Ok(PlanReply::Plan(json)) => self.adopt(&json, now),
-            // What is measured under the known plan can be delivered all the same.
-            Ok(PlanReply::Failed(reply)) if self.revision().is_some() => {
-                tracing::warn!(
-                    status = reply.status,
-                    "the collector gives no plan; the known one holds: {}",
-                    reply.said
-                );
-                self.agenda.plan_is_withheld(now);
-            }
-            Ok(PlanReply::Failed(reply)) => self.put_off(&reply),
-            Err(error) => {
-                self.say_failure(&format!("no plan: {}", crate::told(&error)));
-                self.failed();
-            }
-        }
-    }
-
-    fn adopt(&mut self, json: &str, now: Duration) {
-        match LoadedPlan::read(json, &self.own) {
-            Ok(plan) => {
-                let (targets, devices) = (plan.plan.targets.len(), plan.plan.devices.len());
-                tracing::info!(revision = %plan.revision, targets, devices, "new plan");
-                if let Err(error) = self.cache.store(json) {
-                    tracing::error!("cannot keep the plan: {error}; a restart will need the collector");
-                }
-                self.agenda.plan_is_known(now, Some(plan.report_interval()));
-                self.plans.send_replace(Some(Arc::new(plan)));
-            }
-            Err(error) => {
-                tracing::error!("{}", crate::told(&error));
-                self.agenda.plan_is_withheld(now);
-            }
-        }
     }
 
     fn failed(&mut self) {
