@@ -91,8 +91,11 @@ pub(crate) fn story(office: &Office, incident: i64) -> Result<Vec<Value>> {
         revision = told;
     }
     let mut shown = office.api(&format!("incidents/{incident}"))?;
-    let evidence = shown.as_object_mut().context("an incident")?.remove("evidence");
-    ensure!(evidence.is_some(), "the API shows no evidence: {shown}");
+    // Only the API shows on what it rests, and the ways that were walked.
+    for beside in ["evidence", "ways"] {
+        let is_shown = shown.as_object_mut().context("an incident")?.remove(beside).is_some();
+        ensure!(is_shown || beside == "ways", "the API shows no {beside}: {shown}");
+    }
     let last = &story.last().context("a story")?["incident"];
     ensure!(*last == shown, "the feed ends with {last}, and the API shows {shown}");
     Ok(story)

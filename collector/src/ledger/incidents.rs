@@ -119,10 +119,15 @@ impl Scene<'_> {
         if untold {
             record.flapping = since.is_some_and(|since| record.started_at >= since);
         }
-        let amended = before.filter(|kept| kept.telling != Telling::NotYet).is_some_and(|kept| {
+        let whole = before.filter(|kept| kept.telling != Telling::NotYet);
+        let amended = whole.is_some_and(|kept| {
             let near = self.near(&incident.root);
             amend(kept, &mut record, &incident.evidence, (self.reasons, &near), now)
         });
+        // When the fall was believed is no amendment, and what the feed told last stays what the API shows.
+        if let Some(kept) = whole.filter(|_| !amended) {
+            record.confirmed_at = kept.record.confirmed_at;
+        }
         // Who flaps is told once, and then not before it is stable: the end of what was told before waits until then.
         let waits = since.is_some() && !self.flaps.begins(&incident.root) && !record.flapping;
         let resolves = record.ended_at.is_some() && telling == Telling::Opened && !waits;
