@@ -26,28 +26,34 @@ impl Keeping {
         Keeping { spool: Arc::new(Mutex::new(spool)), clock, changed: Arc::new(Notify::new()) }
     }
 
-    pub(crate) fn keep_round(&self, plan: PlanRevision, round: MeasuredRound, weight: Weight) {
-        let (target, mono_ms) = (round.target, round.mono_ms);
-        self.keep(plan, &Record::Round(round, weight));
-        tracing::trace!(target, mono_ms, "kept");
+    /// Rounds that have ended together.
+    pub(crate) fn keep_rounds(&self, plan: PlanRevision, rounds: Vec<(MeasuredRound, Weight)>) {
+        let records: Vec<Record> =
+            rounds.into_iter().map(|(round, weight)| Record::Round(round, weight)).collect();
+        self.keep(plan, &records);
+        for record in &records {
+            if let Record::Round(MeasuredRound { target, mono_ms, .. }, _) = record {
+                tracing::trace!(target, mono_ms, "kept");
+            }
+        }
     }
 
     pub(crate) fn keep_reading(&self, plan: PlanRevision, reading: DeviceReading) {
-        self.keep(plan, &Record::Reading(reading));
+        self.keep(plan, &[Record::Reading(reading)]);
     }
 
     pub(crate) fn keep_gauges(&self, plan: PlanRevision, reading: GaugeReading) {
-        self.keep(plan, &Record::Gauges(reading));
+        self.keep(plan, &[Record::Gauges(reading)]);
     }
 
     pub(crate) fn keep_trace(&self, plan: PlanRevision, trace: Trace) {
-        self.keep(plan, &Record::Trace(trace));
+        self.keep(plan, &[Record::Trace(trace)]);
     }
 
-    fn keep(&self, plan: PlanRevision, record: &Record) {
+    fn keep(&self, plan: PlanRevision, records: &[Record]) {
         let now = self.clock.stamp();
-        if let Err(error) = self.spool().append(plan, record, &now) {
-            tracing::error!("a measurement is lost: {}", crate::told(&error));
+        if let Err(error) = self.spool().append_all(plan, records, &now) {
+            tracing::error!("measurements are lost: {}", crate::told(&error));
         }
     }
 

@@ -20,12 +20,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    decision::{Class, Decision, Standing},
+    decision::{Class, Decision, Standing, Verdict},
     keeping::Keeping,
     pinger::{Aim, Pinger, Round},
     plan_cache::LoadedPlan,
     probe::Asker,
     schedule::{Rhythm, Schedule},
+    spool::Weight,
     trace::Orders,
 };
 
@@ -52,6 +53,17 @@ struct Measured {
     /// Which targets of the plan the group has.
     targets: Arc<[usize]>,
     rounds: Vec<Round>,
+}
+
+/// What a round of a target has brought about.
+#[derive(Debug, Clone, Copy)]
+struct Judgement<'r> {
+    index: usize,
+    ended: &'r Round,
+    was: Standing,
+    now_stands: Standing,
+    class: Class,
+    verdict: Verdict,
 }
 
 impl<P: Pinger> Rounds<P> {
@@ -107,44 +119,37 @@ impl<P: Pinger> Rounds<P> {
         *work = Some(next);
     }
 
+    /// Judges rounds that have ended together, keeps them, and then does what they ask for.
     fn take_all(&self, work: &mut Option<Work>, measured: Measured) {
         let Some(work) = work else { return };
         let same = Arc::ptr_eq(&work.plan, &measured.plan);
-        for round in measured.rounds {
+        let mut judged = Vec::with_capacity(measured.rounds.len());
+        for round in &measured.rounds {
             let index = measured.targets[round.aim];
             // Under a newer plan the target may have another number, or be gone.
             let index = if same { Some(index) } else { work.position(&measured.plan.plan.targets[index]) };
-            if let Some(index) = index {
-                self.take(work, index, &round);
-            }
+            judged.extend(index.map(|index| work.judge(index, round)));
+        }
+        let (kept, judged): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
+        self.keeping.keep_rounds(work.plan.revision, kept);
+        for judgement in judged {
+            self.obey(work, &judgement);
         }
     }
 
-    fn take(&self, work: &mut Work, index: usize, ended: &Round) {
-        let target = &work.plan.plan.targets[index];
-        let round = MeasuredRound {
-            target: u16::try_from(index).unwrap_or(u16::MAX),
-            mono_ms: millis(ended.begun).cast_unsigned(),
-            sent: u16::try_from(ended.echoes.len()).unwrap_or(u16::MAX),
-            rtts_us: ended.echoes.iter().filter_map(|echo| echo.rtt_us()).collect(),
-        };
-        let class = Class::of(&round, target);
-        let begun = ended.begun;
-        let was = work.decisions[index].standing();
+    fn obey(&self, work: &mut Work, judgement: &Judgement<'_>) {
+        let Judgement { index, ended, was, now_stands, class, verdict } = *judgement;
+        let (target, begun) = (&work.plan.plan.targets[index], ended.begun);
         let stood = matches!(was, Standing::Up | Standing::Degraded);
-        let verdict = work.decisions[index].observe(begun, class, target);
-        self.keeping.keep_round(work.plan.revision, round, verdict.weight);
         if verdict.changed {
-            let standing = work.decisions[index].standing();
-            let why = ended.echoes.last();
+            let (why, standing) = (ended.echoes.last(), now_stands);
             tracing::info!(target = %target.subject, address = %target.address, ?was, ?standing, ?why, "decided");
             self.keeping.tell_change();
         }
         let now = self.clock.since_boot();
-        if verdict.changed && stood && work.decisions[index].standing() == Standing::Down {
+        if verdict.changed && stood && now_stands == Standing::Down {
             self.orders.trace(&work.plan, index, now);
         }
-        work.begun[index] = Some(begun);
         let withheld = work.schedule.withheld();
         work.schedule.done(index, begun, now, verdict.undecided);
         if work.schedule.withheld() > withheld {
@@ -173,6 +178,23 @@ impl Work {
             self.begun[index] = before.begun[old];
             self.schedule.keep(index, &before.schedule, old, now);
         }
+    }
+
+    /// What a round of a target says and brings about, and the round as it is kept.
+    fn judge<'r>(&mut self, index: usize, ended: &'r Round) -> ((MeasuredRound, Weight), Judgement<'r>) {
+        let target = &self.plan.plan.targets[index];
+        let round = MeasuredRound {
+            target: u16::try_from(index).unwrap_or(u16::MAX),
+            mono_ms: millis(ended.begun).cast_unsigned(),
+            sent: u16::try_from(ended.echoes.len()).unwrap_or(u16::MAX),
+            rtts_us: ended.echoes.iter().filter_map(|echo| echo.rtt_us()).collect(),
+        };
+        let class = Class::of(&round, target);
+        let was = self.decisions[index].standing();
+        let verdict = self.decisions[index].observe(ended.begun, class, target);
+        let now_stands = self.decisions[index].standing();
+        self.begun[index] = Some(ended.begun);
+        ((round, verdict.weight), Judgement { index, ended, was, now_stands, class, verdict })
     }
 
     fn numbered(&self) -> impl Iterator<Item = (Asked<'_>, usize)> {

@@ -16,6 +16,7 @@ pub mod probe;
 pub mod profile;
 pub mod secret;
 pub mod state;
+pub mod sum;
 pub mod time;
 pub mod wire;
 #[cfg(feature = "inventory")]

@@ -87,15 +87,16 @@ fn command(office: &Office) -> Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// Waits until another delivery of the site's agent has come.
-fn delivers(office: &Office) -> Result<()> {
+/// Waits until another delivery of the site's agent has come; if none does, tells what that agent logged.
+fn delivers(office: &Office, router: &Router) -> Result<()> {
     let journal = rusqlite::Connection::open(office.data().join("journal.db"))?;
     let count = || -> Result<i64> {
         let sql = "SELECT count(*) FROM deliveries JOIN agents ON agents.id = agent WHERE vantage = ?1";
         Ok(journal.query_row(sql, [SITE], |row| row.get(0))?)
     };
     let before = count()?;
-    wait::until("a delivery of the new agent", PATIENCE, || Ok((count()? > before).then_some(())))
+    let came = wait::until("a delivery of the new agent", PATIENCE, || Ok((count()? > before).then_some(())));
+    came.with_context(|| router.told("cat /tmp/log").map_or_else(|error| error.to_string(), |(_, log)| log))
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn the_one_command_installs_enrols_and_starts_an_agent_and_is_good_for_one_route
     ensure!(well, "{told}");
     assert!(told.contains(&format!("terdaftar sebagai agen {SITE}")), "{told}");
     assert!(told.contains("baik    kolektor") && !told.contains("GAGAL"), "{told}");
-    delivers(&office)?;
+    delivers(&office, &router)?;
     let (_, kept) = router.told("cat /etc/kentongan/agent.toml; ls -l /etc/kentongan; cat /tmp/log")?;
     assert!(kept.contains("state_dir = \"/etc/kentongan/state\"") && kept.contains("-rw-------"), "{kept}");
 
@@ -126,7 +127,7 @@ fn the_one_command_installs_enrols_and_starts_an_agent_and_is_good_for_one_route
     // The same command on the same router changes nothing; on another one it is refused.
     let (well, told) = router.told(&command)?;
     ensure!(well, "{told}");
-    delivers(&office)?;
+    delivers(&office, &router)?;
     let other = Router::make(&network, "other", "x86_64")?;
     let (well, told) = other.told(&command)?;
     assert!(!well && told.contains("kode ini sudah dipakai"), "{told}");

@@ -6,7 +6,7 @@
 use std::{process::Stdio, time::Duration};
 
 use kentongan_model::gauge::GaugeKind;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::{io::AsyncReadExt, process::Command};
 
 use super::{Value, value};
@@ -36,6 +36,11 @@ struct Point {
     device: String,
     /// `device/SSID`.
     place: String,
+}
+
+#[derive(Serialize)]
+struct About<'a> {
+    device: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -97,7 +102,7 @@ impl Wifi {
         let mut command = Command::new(&self.program);
         command.args(["-S", "call", "iwinfo", method]);
         if let Some(device) = device {
-            command.arg(serde_json::json!({ "device": device }).to_string());
+            command.arg(serde_json::to_string(&About { device }).ok()?);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().ok()?;

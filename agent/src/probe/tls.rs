@@ -49,7 +49,7 @@ impl Tls {
 }
 
 fn connector() -> Option<TlsConnector> {
-    let provider = Arc::new(crate::tls::verifying_only());
+    let provider = Arc::new(crate::tls::provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_safe_default_protocol_versions().ok()?;
     let anyone = Arc::new(Anyone(provider));

@@ -73,15 +73,20 @@ fn number_in(text: &str, take: Take) -> Option<f64> {
     text[start..first + length].trim_end_matches('.').parse().ok()
 }
 
+/// A power of ten, as devices tell them: whole.
+fn ten_to(exponent: f64) -> f64 {
+    10f64.powi(exponent as i32)
+}
+
 /// How a row's numbers are to be read, by its neighbours: digits behind the point, decimal prefix, and the witness.
 pub(super) fn scale(rule: &Rule, own: Option<&Cell>, neighbour: impl Fn(u32) -> Option<f64>) -> Scale {
     let mut times = rule.times;
     if let Some(digits) = rule.precision.and_then(&neighbour) {
-        times *= 10f64.powf(-digits);
+        times *= ten_to(-digits);
     }
     if let Some(prefix) = rule.prefix.and_then(&neighbour) {
         // EntitySensorDataScale: yocto is 1, the unit itself 9, and each step three digits (RFC 3433).
-        times *= 10f64.powf(3.0 * (prefix - 9.0));
+        times *= ten_to(3.0 * (prefix - 9.0));
     }
     let Some(witness) = rule.unless_as else { return Scale { times, is_as_witnessed: false } };
     let certain = neighbour(witness.column).map(|number| number * witness.times);

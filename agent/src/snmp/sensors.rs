@@ -156,10 +156,10 @@ fn is_meant<'a>(rule: &Rule, index: &[u8], cell: impl Fn(u32) -> Option<&'a Cell
 
 /// Whether the place has one of the rule's words, at the beginning of one of its own.
 fn says(rule: &Rule, place: &str) -> bool {
-    let place = place.to_lowercase();
-    let mut words = place.split(|letter: char| !letter.is_alphanumeric());
+    let place = place.to_ascii_lowercase();
+    let mut words = place.split(|letter: char| !letter.is_ascii_alphanumeric());
     rule.says.is_empty()
-        || words.any(|word| rule.says.iter().any(|wanted| word.starts_with(&wanted.to_lowercase())))
+        || words.any(|word| rule.says.iter().any(|wanted| word.starts_with(&wanted.to_ascii_lowercase())))
 }
 
 /// An index read as a text: each number a byte, the first its length.

@@ -5,6 +5,8 @@
 
 use std::io;
 
+use kentongan_model::sum;
+
 use super::folder::Folder;
 
 /// The largest payload. A round of 65,535 answered probes takes 262 kB.
@@ -18,7 +20,7 @@ const PIECE: usize = 8 * 1024;
 pub(super) fn frame(payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + PREFIX);
     out.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend(crc32fast::hash(payload).to_le_bytes());
+    out.extend(sum::of(payload).to_le_bytes());
     out.extend(payload);
     out
 }
@@ -34,7 +36,7 @@ fn announced(prefix: [u8; PREFIX]) -> Option<(usize, u32)> {
 pub(super) fn first(bytes: &[u8]) -> Option<&[u8]> {
     let (prefix, rest) = bytes.split_first_chunk::<PREFIX>()?;
     let (length, sum) = announced(*prefix)?;
-    rest.get(..length).filter(|payload| crc32fast::hash(payload) == sum)
+    rest.get(..length).filter(|payload| sum::of(payload) == sum)
 }
 
 /// Reads the frames of a file one after the other.

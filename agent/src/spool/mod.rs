@@ -144,7 +144,7 @@ impl<F: Folder> Spool<F> {
         self.unreported += rounds;
         if self.unreported > 0
             && let Some([log, _]) = &mut self.logs
-            && log.append(&self.memory.folder, &Record::Dropped(self.unreported)).is_ok()
+            && log.append(&self.memory.folder, &[&Record::Dropped(self.unreported)]).is_ok()
         {
             self.unreported = 0;
         }

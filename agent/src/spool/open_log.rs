@@ -1,5 +1,5 @@
-//! An open log: rounds are appended here the moment they are measured, one write each, so that a killed agent has lost
-//! nothing but the rounds that were still running.
+//! An open log: rounds are appended here the moment they are measured, those that ended together in one write, so that a
+//! killed agent has lost nothing but the rounds that were still running.
 //!
 //! There is one for each [`Chain`]. A log has one boot and one plan; its first frame tells them, and which name is the
 //! next that no batch has had. So a new log is begun before the batch of the old one is written, and an agent that finds
@@ -87,18 +87,23 @@ impl<F: Folder> OpenLog<F> {
         })
     }
 
-    /// Appends a record. After an error the log holds what it held before, and may be [full](Self::is_full).
-    pub(super) fn append(&mut self, folder: &F, record: &Record) -> io::Result<()> {
+    /// Appends records, in one write. After an error the log holds what it held before, and may be [full](Self::is_full).
+    pub(super) fn append(&mut self, folder: &F, records: &[&Record]) -> io::Result<()> {
         if self.is_torn {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let frame = record.frame();
-        if let Err(error) = folder.append(&mut self.file, &frame) {
+        let frames = records.iter().flat_map(|record| record.frame()).collect::<Vec<_>>();
+        if let Err(error) = folder.append(&mut self.file, &frames) {
             // What stands behind a torn record would not be read: the log is at its end.
             self.is_torn = folder.cut(&mut self.file, self.length).is_err();
             return Err(error);
         }
-        self.length += frame.len() as u64;
+        self.length += frames.len() as u64;
+        records.iter().for_each(|record| self.count(record));
+        Ok(())
+    }
+
+    fn count(&mut self, record: &Record) {
         self.is_empty = false;
         self.is_urgent |= record.is_urgent();
         match record {
@@ -113,7 +118,6 @@ impl<F: Folder> OpenLog<F> {
             Record::Trace(_) => self.traces += 1,
             Record::Round(..) | Record::Dropped(_) => {}
         }
-        Ok(())
     }
 
     /// Whether its batch has to be sealed before more is appended.

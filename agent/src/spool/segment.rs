@@ -5,6 +5,8 @@
 
 use std::io;
 
+use kentongan_model::sum;
+
 use super::{
     BatchName,
     folder::Folder,
@@ -45,7 +47,7 @@ pub(super) enum Item {
 impl Label {
     pub(super) fn of(name: BatchName, rounds: u64, made_of: [u64; 2], sealed: &[u8]) -> Self {
         let length = u32::try_from(sealed.len()).unwrap_or(u32::MAX);
-        Label { name, rounds, made_of, length, sum: crc32fast::hash(sealed) }
+        Label { name, rounds, made_of, length, sum: sum::of(sealed) }
     }
 
     pub(super) fn frame(&self) -> Vec<u8> {

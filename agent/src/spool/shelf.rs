@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, io};
 
+use kentongan_model::sum;
+
 use super::{
     Chain,
     folder::Folder,
@@ -203,7 +205,7 @@ impl<F: Folder> Shelf<F> {
         bytes.truncate(read);
         let label = frame::first(&bytes).and_then(Label::of_payload);
         bytes.drain(..read.min(LABEL as usize));
-        Ok(label.filter(|label| label.sum == crc32fast::hash(&bytes)).map(|label| (label, bytes)))
+        Ok(label.filter(|label| label.sum == sum::of(&bytes)).map(|label| (label, bytes)))
     }
 
     /// A batch has gone. Unless that makes its segment empty, the next [`Self::note`] tells it.

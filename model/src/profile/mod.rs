@@ -184,8 +184,9 @@ impl Profile {
     /// Whether it applies to a device.
     #[must_use]
     pub fn is_for(&self, object_id: &[u8], description: &str) -> bool {
-        let description = description.to_lowercase();
-        let says = |words: &[String]| words.iter().any(|word| description.contains(&word.to_lowercase()));
+        let description = description.to_ascii_lowercase();
+        let says =
+            |words: &[String]| words.iter().any(|word| description.contains(&word.to_ascii_lowercase()));
         let below = |family: &ObjectId| object_id.starts_with(family.as_ber());
         (self.object_ids.is_empty() || self.object_ids.iter().any(below))
             && (self.description_has.is_empty() || says(&self.description_has))

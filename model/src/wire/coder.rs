@@ -9,6 +9,7 @@ use super::{
     WireError,
     bytes::{unzigzag, zigzag},
 };
+use crate::sum::Sum;
 
 /// How much a symbol gains each time it is seen.
 const GAIN: u16 = 24;
@@ -134,16 +135,11 @@ impl Number {
 }
 
 /// A direction: into bytes or out of them.
+///
+/// What codes columns takes it as a `dyn`: made anew for each direction, it would be 40 kB more on a router.
 pub(super) trait Coder {
     /// Codes a symbol that is as likely as its slot is wide among slots that are `total` wide together, at most 2^16.
     fn slot(&mut self, widths: &[u16], total: u32, symbol: usize) -> Result<usize, WireError>;
-
-    /// Codes a symbol by what `histogram` has learnt, and lets it learn.
-    fn symbol(&mut self, histogram: &mut Histogram, symbol: usize) -> Result<usize, WireError> {
-        let symbol = self.slot(&histogram.counts, histogram.total, symbol)?;
-        histogram.saw(symbol);
-        Ok(symbol)
-    }
 
     /// Codes how many of some things, at most [`MOST_SHARED`], fall into `part` of a `whole` into which all of them fall.
     fn share(&mut self, things: usize, part: u32, whole: u32, share: usize) -> Result<usize, WireError> {
@@ -153,9 +149,18 @@ pub(super) trait Coder {
 
     /// Codes one of `total` equally likely values, `total` being at most 2^16.
     fn even(&mut self, total: u32, value: u32) -> Result<u32, WireError>;
+}
+
+impl dyn Coder + '_ {
+    /// Codes a symbol by what `histogram` has learnt, and lets it learn.
+    pub(super) fn symbol(&mut self, histogram: &mut Histogram, symbol: usize) -> Result<usize, WireError> {
+        let symbol = self.slot(&histogram.counts, histogram.total, symbol)?;
+        histogram.saw(symbol);
+        Ok(symbol)
+    }
 
     /// Codes the lowest `bits` of a value, the low ones first.
-    fn raw(&mut self, bits: u32, value: u64) -> Result<u64, WireError> {
+    pub(super) fn raw(&mut self, bits: u32, value: u64) -> Result<u64, WireError> {
         let mut coded = 0;
         for at in (0..bits).step_by(16) {
             let total = 1 << (bits - at).min(16);
@@ -165,7 +170,7 @@ pub(super) trait Coder {
     }
 
     /// Codes a number of any size.
-    fn number(&mut self, column: &mut Number, value: u64) -> Result<u64, WireError> {
+    pub(super) fn number(&mut self, column: &mut Number, value: u64) -> Result<u64, WireError> {
         let length = u64::BITS - value.leading_zeros();
         let own = value < OWN;
         let symbol = if own { value as usize } else { (length - OWN_BITS) as usize + OWN as usize };
@@ -177,18 +182,18 @@ pub(super) trait Coder {
     }
 
     /// Codes a number with a sign.
-    fn signed(&mut self, column: &mut Number, value: i64) -> Result<i64, WireError> {
+    pub(super) fn signed(&mut self, column: &mut Number, value: i64) -> Result<i64, WireError> {
         self.number(column, zigzag(value)).map(unzigzag)
     }
 
     /// Codes `value` as what it differs from `expected`.
-    fn near(&mut self, column: &mut Number, expected: u64, value: u64) -> Result<u64, WireError> {
+    pub(super) fn near(&mut self, column: &mut Number, expected: u64, value: u64) -> Result<u64, WireError> {
         let off = self.signed(column, value.wrapping_sub(expected).cast_signed())?;
         Ok(expected.wrapping_add(off.cast_unsigned()))
     }
 
     /// Codes a number that must fit into a smaller type.
-    fn fitting<T: TryFrom<u64>>(
+    pub(super) fn fitting<T: TryFrom<u64>>(
         &mut self,
         column: &mut Number,
         expected: u64,
@@ -201,23 +206,22 @@ pub(super) trait Coder {
 
 /// Codes into nothing: what is coded with it is learnt, and leaves a print, the CRC-32 (IEEE 802.3) of all symbols and
 /// values, each as two bytes, the low one first.
-#[derive(Debug)]
-pub(super) struct Primer(crc32fast::Hasher);
+pub(super) struct Primer(Sum);
 
 impl Primer {
     pub(super) fn new() -> Self {
-        Primer(crc32fast::Hasher::new())
+        Primer(Sum::new())
     }
 
     /// The print of all that was coded.
     pub(super) fn finish(self) -> u32 {
-        self.0.finalize()
+        self.0.finish()
     }
 }
 
 impl Coder for Primer {
     fn slot(&mut self, _: &[u16], _: u32, symbol: usize) -> Result<usize, WireError> {
-        self.0.update(&(symbol as u16).to_le_bytes());
+        self.0.add(&(symbol as u16).to_le_bytes());
         Ok(symbol)
     }
 
@@ -227,7 +231,7 @@ impl Coder for Primer {
     }
 
     fn even(&mut self, _: u32, value: u32) -> Result<u32, WireError> {
-        self.0.update(&(value as u16).to_le_bytes());
+        self.0.add(&(value as u16).to_le_bytes());
         Ok(value)
     }
 }

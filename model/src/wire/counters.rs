@@ -47,7 +47,7 @@ impl Meters {
     /// Codes those counters of a batch's `readings` that are there.
     pub(super) fn code(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         readings: &mut [DeviceReading],
     ) -> Result<(), WireError> {
         let mut octets: [Vec<Option<Change>>; PACKETS.start] = Default::default();
@@ -78,7 +78,7 @@ impl Meters {
     /// Codes one counter; of packets, after what the octets of its interface did.
     fn counter(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         column: usize,
         link: (u16, u16),
         octets: Option<Change>,
@@ -190,7 +190,7 @@ impl Pair {
     /// Codes a later reading of a counter.
     fn grow(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         before: Reading,
         expected: Option<u64>,
         value: u64,

@@ -94,7 +94,7 @@ impl Looks {
     /// Codes all of a batch's `readings`.
     pub(super) fn code(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         sealed_ms: u64,
         readings: &mut Vec<GaugeReading>,
     ) -> Result<(), WireError> {
@@ -114,7 +114,7 @@ impl Looks {
         Ok(())
     }
 
-    fn reading(&mut self, coder: &mut impl Coder, reading: &mut GaugeReading) -> Result<(), WireError> {
+    fn reading(&mut self, coder: &mut dyn Coder, reading: &mut GaugeReading) -> Result<(), WireError> {
         let device = reading.device.map_or(0, |device| u64::from(device) + 1);
         let device = coder.near(&mut self.columns.device, self.next, device)?;
         reading.device = match device.checked_sub(1) {
@@ -160,7 +160,7 @@ impl Looks {
         Ok(())
     }
 
-    fn label(&mut self, coder: &mut impl Coder, label: &mut Option<Label>) -> Result<(), WireError> {
+    fn label(&mut self, coder: &mut dyn Coder, label: &mut Option<Label>) -> Result<(), WireError> {
         let columns = &mut self.columns;
         if coder.number(&mut columns.has_label, u64::from(label.is_some()))? == 0 {
             *label = None;
@@ -176,7 +176,7 @@ impl Looks {
     }
 
     /// Codes what a gauge shows: as before, or in the same unit.
-    fn value(&mut self, coder: &mut impl Coder, gauge: (u64, u16), value: &mut i64) -> Result<(), WireError> {
+    fn value(&mut self, coder: &mut dyn Coder, gauge: (u64, u16), value: &mut i64) -> Result<(), WireError> {
         let known = self.shown.get(&gauge).copied();
         let columns = &mut self.columns;
         let column = if known.is_some() { &mut columns.value } else { &mut columns.first };

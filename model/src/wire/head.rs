@@ -62,7 +62,7 @@ impl Heads {
     }
 
     /// Codes the head of `batch`.
-    pub(super) fn code(&mut self, coder: &mut impl Coder, batch: &mut Batch) -> Result<(), WireError> {
+    pub(super) fn code(&mut self, coder: &mut dyn Coder, batch: &mut Batch) -> Result<(), WireError> {
         let head = Head {
             agent: batch.agent.clone(),
             series: batch.series,
@@ -83,7 +83,7 @@ impl Heads {
     }
 
     /// Codes a head as what differs from the last, one report interval later.
-    fn after(&mut self, coder: &mut impl Coder, last: &Head, head: &Head) -> Result<Head, WireError> {
+    fn after(&mut self, coder: &mut dyn Coder, last: &Head, head: &Head) -> Result<Head, WireError> {
         let bit = |differs: bool, bit| if differs { bit } else { 0 };
         let other_series = (&head.agent, head.series) != (&last.agent, last.series);
         let changed = bit(other_series, OTHER_SERIES)
@@ -119,7 +119,7 @@ impl Heads {
 }
 
 /// Codes a head that nothing is known of.
-fn whole(coder: &mut impl Coder, head: &Head) -> Result<Head, WireError> {
+fn whole(coder: &mut dyn Coder, head: &Head) -> Result<Head, WireError> {
     let (agent, series) = name(coder, head)?;
     let sequence = coder.number(&mut Number::any(), head.sequence)?;
     let sealed = Stamp {
@@ -131,12 +131,12 @@ fn whole(coder: &mut impl Coder, head: &Head) -> Result<Head, WireError> {
 }
 
 /// Codes whose a batch is, and which series.
-fn name(coder: &mut impl Coder, head: &Head) -> Result<(Vantage, u32), WireError> {
+fn name(coder: &mut dyn Coder, head: &Head) -> Result<(Vantage, u32), WireError> {
     Ok((agent(coder, &head.agent)?, coder.raw(32, head.series.into())? as u32))
 }
 
 /// Codes an agent's id letter by letter; the core's is empty.
-fn agent(coder: &mut impl Coder, agent: &Vantage) -> Result<Vantage, WireError> {
+fn agent(coder: &mut dyn Coder, agent: &Vantage) -> Result<Vantage, WireError> {
     let id = agent.site().map_or("", |site| site.as_str()).as_bytes();
     let length = coder.even(MAX_ID_LEN as u32 + 1, id.len() as u32)? as usize;
     let mut text = String::with_capacity(length);

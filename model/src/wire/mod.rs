@@ -179,7 +179,7 @@ pub struct Delivery {
 
 /// Codes a text: its length, and its bytes as they are.
 fn text(
-    coder: &mut impl coder::Coder,
+    coder: &mut dyn coder::Coder,
     length: &mut coder::Number,
     text: String,
     what: &'static str,

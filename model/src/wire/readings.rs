@@ -109,7 +109,7 @@ impl Walk {
     /// Codes all of a batch's `readings` but the counters; what is decoded has those counters that were read, all 0.
     pub(super) fn code(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         sealed_ms: u64,
         readings: &mut Vec<DeviceReading>,
     ) -> Result<(), WireError> {
@@ -137,7 +137,7 @@ impl Walk {
         Ok(())
     }
 
-    fn device(&mut self, coder: &mut impl Coder, reading: &mut DeviceReading) -> Result<(), WireError> {
+    fn device(&mut self, coder: &mut dyn Coder, reading: &mut DeviceReading) -> Result<(), WireError> {
         let next = u64::from(self.device.wrapping_add(1));
         reading.device =
             coder.fitting(&mut self.columns.device, next, u64::from(reading.device), "a device")?;
@@ -169,7 +169,7 @@ impl Walk {
     /// Codes when a device was read: as long after its reading before as it was with the device before it.
     fn time(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         known: Option<Device>,
         mono_ms: &mut u64,
     ) -> Result<(), WireError> {
@@ -189,7 +189,7 @@ impl Walk {
     /// Codes whether there is an uptime, and what it is: grown with the time.
     fn uptime(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         known: Option<(u64, u32)>,
         reading: &mut DeviceReading,
     ) -> Result<Option<(u64, u32)>, WireError> {
@@ -210,7 +210,7 @@ impl Walk {
 
     fn interface(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         interface: &mut InterfaceReading,
     ) -> Result<(), WireError> {
         let columns = &mut self.columns;

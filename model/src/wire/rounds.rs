@@ -109,7 +109,7 @@ impl Tour {
     /// Codes all of a batch's `rounds` but the RTTs; what is decoded has as many of them as were answered, all 0.
     pub(super) fn code(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         sealed_ms: u64,
         rounds: &mut Vec<MeasuredRound>,
     ) -> Result<(), WireError> {
@@ -133,7 +133,7 @@ impl Tour {
         Ok(())
     }
 
-    fn round(&mut self, coder: &mut impl Coder, round: &mut MeasuredRound) -> Result<(), WireError> {
+    fn round(&mut self, coder: &mut dyn Coder, round: &mut MeasuredRound) -> Result<(), WireError> {
         self.target(coder, round)?;
         let mut last = match self.known.get(&round.target).copied() {
             Some(last) if last.batch == self.batches => {
@@ -151,7 +151,7 @@ impl Tour {
     }
 
     /// Expects the target that followed the one before the last time, or else the next number.
-    fn target(&mut self, coder: &mut impl Coder, round: &mut MeasuredRound) -> Result<(), WireError> {
+    fn target(&mut self, coder: &mut dyn Coder, round: &mut MeasuredRound) -> Result<(), WireError> {
         let mut before = self.before.and_then(|target| self.known.get_mut(&target));
         let followed_by = before.as_ref().and_then(|last| last.followed_by);
         let expected =
@@ -166,7 +166,7 @@ impl Tour {
     }
 
     /// Codes the time of a target's first round, expected as long after the round before as the last such was.
-    fn first(&mut self, coder: &mut impl Coder, mono_ms: &mut u64) -> Result<Last, WireError> {
+    fn first(&mut self, coder: &mut dyn Coder, mono_ms: &mut u64) -> Result<Last, WireError> {
         let expected = self.mono_ms.wrapping_add(self.gap_ms);
         *mono_ms = coder.near(&mut self.columns.first_time, expected, *mono_ms)?;
         self.gap_ms = if self.known.is_empty() { 0 } else { mono_ms.wrapping_sub(self.mono_ms) };
@@ -184,7 +184,7 @@ impl Tour {
 
     /// Codes the time of the first round in a batch of a target that the batch before knew: expected one interval after
     /// its last, and what the target before was later than that. Several intervals may lie between two batches.
-    fn again(&mut self, coder: &mut impl Coder, last: Last, mono_ms: &mut u64) -> Result<Last, WireError> {
+    fn again(&mut self, coder: &mut dyn Coder, last: Last, mono_ms: &mut u64) -> Result<Last, WireError> {
         let (due, due_ms) = last.due(self.interval_ms);
         let expected = last.mono_ms.wrapping_add(due_ms.wrapping_add(self.slip_ms).cast_unsigned());
         *mono_ms = coder.near(&mut self.columns.time, expected, *mono_ms)?;
@@ -198,7 +198,7 @@ impl Tour {
 
     fn probes(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         round: &mut MeasuredRound,
         last: &mut Last,
     ) -> Result<(), WireError> {
@@ -226,7 +226,7 @@ impl Last {
     /// Codes the time of the target's next round, expected one interval later on the target's own phase.
     fn next(
         self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         column: &mut Number,
         usual_ms: i64,
         mono_ms: &mut u64,

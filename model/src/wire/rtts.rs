@@ -77,7 +77,7 @@ impl Distances {
     /// Codes the RTTs of all of a batch's `rounds`.
     pub(super) fn code(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         rounds: &mut [MeasuredRound],
     ) -> Result<(), WireError> {
         rounds.iter_mut().for_each(|round| round.rtts_us.sort_unstable());
@@ -93,7 +93,7 @@ impl Distances {
     /// Codes the RTTs of one target.
     fn run(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         rounds: &mut [MeasuredRound],
         run: &[(u16, usize)],
     ) -> Result<(), WireError> {
@@ -128,7 +128,7 @@ impl Distances {
 
 impl Columns {
     /// Codes whether a target still lies where it is known to, and where else.
-    fn known_place(&mut self, coder: &mut impl Coder, known: Place, seen: Place) -> Result<Place, WireError> {
+    fn known_place(&mut self, coder: &mut dyn Coder, known: Place, seen: Place) -> Result<Place, WireError> {
         let (narrow, wide) = (known.spread.min(seen.spread), known.spread.max(seen.spread));
         let moved = seen.middle.abs_diff(known.middle) > FAR_OFF * wide || wide > OTHERWISE * narrow;
         let moved = coder.number(&mut self.anew, u64::from(moved))? != 0;
@@ -136,7 +136,7 @@ impl Columns {
     }
 
     /// Codes where a target lies: the spread as a grain, the middle in such grains.
-    fn place(&mut self, coder: &mut impl Coder, seen: Place) -> Result<Place, WireError> {
+    fn place(&mut self, coder: &mut dyn Coder, seen: Place) -> Result<Place, WireError> {
         let spread = Grain::at_most(seen.spread / FINE).unwrap_or(Grain::ONE);
         let number = coder.symbol(&mut self.spread, spread.number())?;
         let spread = Grain::of_number(number as u64).ok_or(WireError::Malformed("the spread of RTTs"))?;
@@ -147,7 +147,7 @@ impl Columns {
     }
 
     /// Codes the widest grid that a target's rounds are on.
-    fn grain(&mut self, coder: &mut impl Coder, expected: Grain, widest: Grain) -> Result<Grain, WireError> {
+    fn grain(&mut self, coder: &mut dyn Coder, expected: Grain, widest: Grain) -> Result<Grain, WireError> {
         let number = coder.near(&mut self.grain, expected.number() as u64, widest.number() as u64)?;
         Grain::of_number(number).ok_or(WireError::Malformed("the grain of RTTs"))
     }
@@ -155,7 +155,7 @@ impl Columns {
     /// Codes by how much the grid of one round is narrower than that.
     fn narrower(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         widest: Grain,
         place: Place,
         rtts_us: &[u32],

@@ -18,6 +18,7 @@ use super::{
     rtts::Distances,
     traces,
 };
+use crate::sum::Sum;
 
 impl Batch {
     /// The batch as it is spooled and kept; the same batch is always the same bytes.
@@ -89,9 +90,9 @@ fn content(sealed: &[u8], print: u32) -> Option<&[u8]> {
 }
 
 fn checksum(content: &[u8], print: u32) -> [u8; CHECKSUM] {
-    let mut hasher = crc32fast::Hasher::new_with_initial(print);
-    hasher.update(content);
-    hasher.finalize().to_le_bytes()
+    let mut sum = Sum::after(print);
+    sum.add(content);
+    sum.finish().to_le_bytes()
 }
 
 fn opened(mut habits: Habits, coded: &[u8]) -> Result<Batch, WireError> {
@@ -133,7 +134,7 @@ impl Habits {
     }
 
     /// Codes all of `batch`.
-    fn code(&mut self, coder: &mut impl Coder, batch: &mut Batch) -> Result<(), WireError> {
+    fn code(&mut self, coder: &mut dyn Coder, batch: &mut Batch) -> Result<(), WireError> {
         self.heads.code(coder, batch)?;
         let sealed_ms = batch.sealed.mono_ms;
         self.tour.code(coder, sealed_ms, &mut batch.rounds)?;

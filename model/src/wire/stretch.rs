@@ -108,7 +108,7 @@ impl Stretches {
     /// Codes ascending RTTs of one round, which lie on a grid.
     pub(super) fn code(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         place: Place,
         grain: Grain,
         rtts_us: &mut [u32],
@@ -128,7 +128,7 @@ impl Stretches {
     /// Codes ascending places of the grid: how many of those that are left lie in each stretch, and where in it.
     fn places(
         &mut self,
-        coder: &mut impl Coder,
+        coder: &mut dyn Coder,
         layout: &Layout,
         places: &mut [u32],
     ) -> Result<(), WireError> {
@@ -218,7 +218,7 @@ fn count_below(places: &[u32], end: u64) -> usize {
 }
 
 /// Codes ascending places that lie anywhere in `width` from `start`: how many in either half, until each is alone.
-fn spread(coder: &mut impl Coder, start: u64, width: u64, places: &mut [u32]) -> Result<(), WireError> {
+fn spread(coder: &mut dyn Coder, start: u64, width: u64, places: &mut [u32]) -> Result<(), WireError> {
     if places.len() > 1 && width > 1 {
         let half = width / 2;
         let middle = start.saturating_add(half);
@@ -236,7 +236,7 @@ fn spread(coder: &mut impl Coder, start: u64, width: u64, places: &mut [u32]) ->
 }
 
 /// Codes a number below `width`, one as likely as the other.
-fn rest(coder: &mut impl Coder, width: u64, rest: u64) -> Result<u64, WireError> {
+fn rest(coder: &mut dyn Coder, width: u64, rest: u64) -> Result<u64, WireError> {
     if width <= MOST_EVEN {
         return Ok(u64::from(coder.even(width as u32, rest as u32)?));
     }

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Codes all of a batch's `traces`; nothing is expected of them.
-pub(super) fn code(coder: &mut impl Coder, sealed_ms: u64, traces: &mut Vec<Trace>) -> Result<(), WireError> {
+pub(super) fn code(coder: &mut dyn Coder, sealed_ms: u64, traces: &mut Vec<Trace>) -> Result<(), WireError> {
     let count = coder.number(&mut Number::rare(), traces.len() as u64)?;
     let count = within("traces", count, MAX_TRACES)?;
     let (mut small, mut any) = (Number::small(), Number::any());
@@ -38,7 +38,7 @@ pub(super) fn code(coder: &mut impl Coder, sealed_ms: u64, traces: &mut Vec<Trac
 }
 
 /// Codes the length of an address in 32 bits, 0 where there is none, and its bits.
-fn address(coder: &mut impl Coder, address: Option<IpAddr>) -> Result<Option<IpAddr>, WireError> {
+fn address(coder: &mut dyn Coder, address: Option<IpAddr>) -> Result<Option<IpAddr>, WireError> {
     let (length, bits) = match address {
         None => (0, 0),
         Some(IpAddr::V4(v4)) => (1, u128::from(v4.to_bits())),

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::{tearing::Dice, *};
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Step {
-    Append(Weight),
+    Append(Vec<Weight>),
     Seal,
     /// Delivers what is next, so often.
     Deliver(u8),
@@ -28,7 +28,7 @@ enum Step {
 fn step(deaths: impl Strategy<Value = Step> + 'static) -> impl Strategy<Value = Step> {
     let weight = prop::sample::select(vec![Weight::Usual, Weight::Telling, Weight::Deciding]);
     prop_oneof![
-        12 => weight.prop_map(Step::Append),
+        12 => prop::collection::vec(weight, 1..5).prop_map(Step::Append),
         4 => Just(Step::Seal),
         2 => (1u8..4).prop_map(Step::Deliver),
         1 => Just(Step::DeliverUnacknowledged),
@@ -51,7 +51,7 @@ fn power_cuts() -> impl Strategy<Value = Step> {
 impl World {
     fn take(&mut self, step: Step, cuts: &mut Option<Dice>) {
         match step {
-            Step::Append(weight) => self.append(weight),
+            Step::Append(weights) => self.append_together(&weights),
             Step::Seal => self.seal(),
             Step::Deliver(times) => (0..times).for_each(|_| self.deliver(true)),
             Step::DeliverUnacknowledged => self.deliver(false),

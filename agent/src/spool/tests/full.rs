@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Step {
-    Append(Weight),
+    Append(Vec<Weight>),
     Seal,
     Retreat,
     Kill,
@@ -15,7 +15,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let weight = prop::sample::select(vec![Weight::Usual, Weight::Usual, Weight::Telling, Weight::Deciding]);
     prop_oneof![
-        9 => weight.prop_map(Step::Append),
+        9 => prop::collection::vec(weight, 1..5).prop_map(Step::Append),
         4 => Just(Step::Seal),
         2 => Just(Step::Retreat),
         1 => Just(Step::Kill),
@@ -34,7 +34,7 @@ proptest! {
         let mut world = World::new(Limits { memory, disk });
         for step in steps {
             match step {
-                Step::Append(weight) => world.append(weight),
+                Step::Append(weights) => world.append_together(&weights),
                 Step::Seal => world.seal(),
                 Step::Retreat => world.retreat(1),
                 Step::Kill => world.kill(),

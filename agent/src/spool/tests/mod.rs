@@ -131,16 +131,26 @@ impl World {
     }
 
     fn append(&mut self, weight: Weight) {
-        self.now.mono_ms += 7;
-        let round = MeasuredRound { target: 3, mono_ms: self.now.mono_ms, sent: 2, rtts_us: vec![40, 50] };
-        let moment = (self.now.boot, round.mono_ms);
+        self.append_together(&[weight]);
+    }
+
+    /// Rounds of these weights have ended together.
+    fn append_together(&mut self, weights: &[Weight]) {
+        let round = |weight: &Weight| {
+            self.now.mono_ms += 7;
+            let round =
+                MeasuredRound { target: 3, mono_ms: self.now.mono_ms, sent: 2, rtts_us: vec![40, 50] };
+            Record::Round(round, *weight)
+        };
+        let records = weights.iter().map(round).collect::<Vec<_>>();
         let (plan, now) = (self.plan, self.now);
-        let appended = self.spool().append(plan, &Record::Round(round, weight), &now);
+        let appended = self.spool().append_all(plan, &records, &now);
+        let moments = records.iter().filter_map(Record::mono_ms).map(|mono_ms| (now.boot, mono_ms));
         if appended.is_err() && self.is_dead() {
-            self.unsure.insert(moment);
+            self.unsure.extend(moments);
         } else {
-            // If it was refused it is counted.
-            self.measured.insert(moment);
+            // Those that were refused are counted.
+            self.measured.extend(moments);
         }
     }
 

@@ -2,17 +2,19 @@
 //! the uplink.
 //!
 //! The roots of the web's authorities are built in, since a router may come without any; `ca_file` adds a district's
-//! own. An agent shows no certificate, so the half of ring that signs is left out: see docs/agent-footprint.md.
+//! own.
+
+mod provider;
 
 use std::{path::PathBuf, sync::Arc};
 
 use tokio_rustls::rustls::{
-    self, ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore,
     client::Resumption,
-    crypto::{CryptoProvider, KeyProvider, ring},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    sign::SigningKey,
+    pki_types::{CertificateDer, pem::PemObject},
 };
+
+pub(crate) use provider::provider;
 
 /// Sessions that are kept to be resumed, the collector's; the oldest goes. A connection that resumes one is not told the
 /// certificates again.
@@ -47,25 +49,10 @@ pub(crate) fn client_config(ca_file: Option<&PathBuf>) -> Result<ClientConfig, C
             return Err(failed("it holds none; give a PEM file".to_owned()));
         }
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(verifying_only()))
+    let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(error.to_string()))?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
     Ok(config)
-}
-
-/// ring without its private keys.
-pub(crate) fn verifying_only() -> CryptoProvider {
-    CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() }
-}
-
-/// Takes no private key, as nobody gives one.
-#[derive(Debug)]
-struct NoKeys;
-
-impl KeyProvider for NoKeys {
-    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
-        Err(rustls::Error::General("the agent shows no certificate".to_owned()))
-    }
 }
