@@ -130,7 +130,7 @@ impl Footprint {
         });
         for (number, address) in self.addresses().enumerate() {
             let of_agent = format!(
-                "id = '{SITE}'\nname = 'Ukur'\nkind = 'kecamatan'\nagent = true\nobserved_by = ['{SITE}']\n\
+                "id = '{SITE}'\nname = 'Ukur'\nkind = 'kecamatan'\nagent = true\n\
                  [[site.target]]\nid = 'router'\naddress = '{address}'\nsnmp = 'routers'\nlinks = [{links}]\n"
             );
             let of_village = format!(
@@ -144,7 +144,8 @@ impl Footprint {
         let collector = SocketAddr::from(COLLECTOR);
         let office = Office::install(router, collector, &inventory, "")?;
         let running = office.up()?;
-        wait::until_ok("the collector to answer", PATIENCE, || office.api("network"))?;
+        wait::until_ok("the collector to answer", PATIENCE, || office.api("network"))
+            .with_context(|| running.log())?;
         let front = Front::start(router, collector)?;
         let lines = office.run(&["agent", "add", SITE, "--token", "--url", Front::URL])?;
         let lines = format!("{lines}\nca_file = {:?}\n", front.authority);
