@@ -94,7 +94,7 @@ impl<P: Pinger> Rounds<P> {
                     Ok(()) => self.adopt(&mut work),
                     Err(_) => return,
                 },
-                Some(measured) = running.next() => self.take_all(&mut work, measured),
+                Some(measured) = running.next() => self.take_all(&mut work, &measured),
                 () = crate::sleep_until(next_due, now) => {}
             }
         }
@@ -120,7 +120,7 @@ impl<P: Pinger> Rounds<P> {
     }
 
     /// Judges rounds that have ended together, keeps them, and then does what they ask for.
-    fn take_all(&self, work: &mut Option<Work>, measured: Measured) {
+    fn take_all(&self, work: &mut Option<Work>, measured: &Measured) {
         let Some(work) = work else { return };
         let same = Arc::ptr_eq(&work.plan, &measured.plan);
         let mut judged = Vec::with_capacity(measured.rounds.len());
