@@ -57,7 +57,7 @@ snmp-conformance: ## hold what is read of recorded devices against what should b
 packages: ## pack the agents that are built, for OpenWrt, Debian and RouterOS, into packages/
 	deploy/packages
 
-test-agents: ## run the agents of `make agents` (by qemu) against a collector behind TLS: make test-agents TARGETS=…
+test-agents: ## run the agents of `make agents` (by qemu) against a collector behind TLS (COLLECTOR=FILE: a kentongan that is built)
 	deploy/agents/test $(TARGETS)
 
 fuzz: peers ## give each place where bytes come in a minute of bytes that nobody meant: make fuzz SECONDS=600
