@@ -161,6 +161,8 @@ impl LinuxPinger {
         let mut requests =
             [&self.v4, &self.v6].map(|port| port.as_ref().ok().map(|port| (port, port.request())));
         let mut is_full = false;
+        // What is told of earlier requests meanwhile.
+        let mut errors = Vec::new();
         let mut is_cold = std::mem::replace(last_sent, since_boot) + WARM < since_boot;
         while left > 0
             && !is_full
@@ -171,7 +173,7 @@ impl LinuxPinger {
                 continue;
             };
             if is_cold {
-                port.warm_up(aim.address, request);
+                port.warm_up(aim.address, request, &mut |error| errors.push(error));
                 is_cold = false;
             }
             let wall_ns = SystemClock::wall_nanos();
@@ -194,6 +196,9 @@ impl LinuxPinger {
             }
         }
         (0..left).for_each(|_| pace.give_back(place));
+        for error in errors {
+            under_way.take(error, now);
+        }
         is_full || left == free
     }
 

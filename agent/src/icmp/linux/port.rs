@@ -131,15 +131,21 @@ impl Port {
 
     /// Has the kernel go the way of a request before it is measured: to the address without a packet (`MSG_PROBE`), and with a
     /// packet that nobody waits for to this machine itself. After a sleep the code of all that has left the processor's
-    /// caches: 25 µs of the first RTT on a busy machine.
-    pub(super) fn warm_up(&self, address: IpAddr, request: &Request) {
+    /// caches: 25 µs of the first RTT on a busy machine. Errors that lay there are handed out: with the first one told, the
+    /// others would lie on unnoticed, and take the room of replies.
+    pub(super) fn warm_up(&self, address: IpAddr, request: &Request, take: &mut dyn FnMut(Arrival)) {
         let itself = match self.reader.family {
             Family::V4 => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Family::V6 => IpAddr::V6(Ipv6Addr::LOCALHOST),
         };
         let nothing = &request.for_nobody();
-        let _ = self.socket.send_to_with_flags(nothing, &SocketAddr::new(address, 0).into(), MSG_PROBE);
-        let _ = self.send(itself, nothing);
+        let there = &SocketAddr::new(address, 0).into();
+        // Over IPv6 this one is told of errors, too.
+        let told = self.socket.send_to_with_flags(nothing, there, MSG_PROBE).is_err();
+        if self.send(itself, nothing).is_err() || told {
+            self.read_errors(take);
+            let _ = self.send(itself, nothing);
+        }
     }
 
     pub(super) fn send(&self, address: IpAddr, request: &[u8]) -> io::Result<()> {
@@ -185,13 +191,14 @@ impl Port {
         self.dropped.load(Ordering::Relaxed).wrapping_sub(before)
     }
 
-    /// Reads the errors that a datagram socket keeps in a queue of their own.
-    pub(super) fn read_errors(&self, take: &mut impl FnMut(Arrival)) {
+    /// Reads the errors that a datagram socket keeps in a queue of their own, to its end: what stays there takes room of the
+    /// receive buffer.
+    pub(super) fn read_errors(&self, take: &mut dyn FnMut(Arrival)) {
         if self.reader.kind == SocketKind::Raw {
             return;
         }
         let mut room = [0; LONGEST];
-        for _ in 0..MOST {
+        for _ in 0..CALLS * MOST {
             let mut slices = [IoSliceMut::new(&mut room)];
             let mut space = cmsg_space!([u8; 128]);
             let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
