@@ -89,6 +89,24 @@ fn errors_about_a_neighbour_that_is_gone_do_not_pile_up_between_rounds() {
 }
 
 #[test]
+fn an_error_about_one_target_does_not_cost_another_its_probe() {
+    let (agent, _neighbour) = beside_neighbour();
+    agent.within(async || {
+        let pinger = open();
+        // The first to be asked is of the other family, so that nothing is sent by the socket before the one in question.
+        for (gone, first, asked) in [(GONE[1], HEALTHY[0], HEALTHY[1]), (GONE[0], HEALTHY[1], HEALTHY[0])] {
+            for _ in 0..3 {
+                let lost = &ping(&pinger, &[gone], 1, Duration::from_millis(10)).await[0];
+                assert_eq!(lost[..], [Echo::Silence], "{gone}");
+                tokio::time::sleep(TOLD).await;
+                let echoes = ping(&pinger, &[first, asked], 2, Duration::from_secs(1)).await;
+                assert!(echoes.iter().flatten().all(|echo| echo.rtt_us().is_some()), "{echoes:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn an_error_that_is_met_while_others_are_asked_counts_for_its_own_target() {
     let (agent, neighbour) = beside_neighbour();
     neighbour.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0");

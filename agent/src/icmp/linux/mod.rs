@@ -51,6 +51,9 @@ const WARM: Duration = Duration::from_millis(1);
 /// How often a probe is tried again that finds a full send queue, each time after [`HOLD`]. Then it counts as not sent.
 const TRIES: u32 = 50;
 
+/// How often a probe is sent on a datagram socket when errors of earlier ones come in between.
+const SENDS: u32 = 4;
+
 /// Pings through the sockets of Linux.
 pub struct LinuxPinger {
     v4: Result<Port, IcmpError>,
@@ -161,8 +164,8 @@ impl LinuxPinger {
         let mut requests =
             [&self.v4, &self.v6].map(|port| port.as_ref().ok().map(|port| (port, port.request())));
         let mut is_full = false;
-        // What is told of earlier requests meanwhile.
-        let mut errors = Vec::new();
+        // What is told of earlier requests meanwhile, and how often in a row it kept one from being sent.
+        let (mut errors, mut failed) = (Vec::new(), 0);
         let mut is_cold = std::mem::replace(last_sent, since_boot) + WARM < since_boot;
         while left > 0
             && !is_full
@@ -183,13 +186,23 @@ impl LinuxPinger {
             match port.send(aim.address, request.fill_in(number, wall_ns)) {
                 Ok(()) => {
                     group.sent(number, since_boot);
-                    left -= 1;
+                    (left, failed) = (left - 1, 0);
                     self.full.store(0, Ordering::Relaxed);
                 }
                 Err(error) => {
                     flights.give_up(number);
-                    is_full = is_full_queue(&error) && self.full.fetch_add(1, Ordering::Relaxed) < TRIES;
+                    if is_full_queue(&error) {
+                        is_full = self.full.fetch_add(1, Ordering::Relaxed) < TRIES;
+                    } else if port.reader.kind == SocketKind::Datagram {
+                        // It may be about an earlier request, whoever that went to: it is gone once it was told.
+                        port.read_errors(&mut |error| errors.push(error));
+                        failed += 1;
+                        if failed < SENDS {
+                            continue;
+                        }
+                    }
                     if !is_full {
+                        failed = 0;
                         group.not_sent(Echo::Unsendable(error.kind()), since_boot);
                     }
                 }
