@@ -54,11 +54,10 @@ fn traces(collector: &FakeCollector) -> Vec<Trace> {
     by_name(&collector.arrivals()).into_values().flat_map(|batch| batch.traces).collect()
 }
 
-fn a_cut_at_the_third_router_is_told_with_the_two_that_still_answer(ipv6: bool) {
-    let row = Row::new(ipv6);
-    let [agent, .., three, _] = &row.places[..] else { panic!("five places") };
+/// What is told of the way to the farthest place once it was cut.
+fn told_of_cut(row: &Row, cut: impl FnOnce() + Send) -> Trace {
     let folder = tempfile::tempdir().unwrap();
-    let trace = agent.within(async || {
+    row.places[0].within(async || {
         let far = target("far/gateway", &row.address(3, 2).to_string());
         let collector = FakeCollector::start(&plan(vec![far], vec![])).await;
         beside_agent(collector.config(folder.path()), async {
@@ -68,12 +67,17 @@ fn a_cut_at_the_third_router_is_told_with_the_two_that_still_answer(ipv6: bool) 
             };
             until("the target is up", || answered() >= 2).await;
             assert_eq!(traces(&collector), []);
-            three.run("ip link set dev home down");
+            cut();
             until("the way is told", || !traces(&collector).is_empty()).await;
             traces(&collector).remove(0)
         })
         .await
-    });
+    })
+}
+
+fn a_cut_at_the_third_router_is_told_with_the_two_that_still_answer(ipv6: bool) {
+    let row = Row::new(ipv6);
+    let trace = told_of_cut(&row, || row.places[3].run("ip link set dev home down"));
     let (one, two) = (row.address(0, 2), row.address(1, 2));
     assert!(!trace.reached, "{trace:?}");
     let answered: Vec<IpAddr> = trace.hops.iter().filter_map(|hop| hop.address).collect();
@@ -91,4 +95,14 @@ fn a_cut_way_is_told_up_to_the_router_before_the_cut() {
 #[test]
 fn a_cut_way_is_told_in_ipv6_too() {
     a_cut_at_the_third_router_is_told_with_the_two_that_still_answer(true);
+}
+
+#[test]
+fn a_cut_at_the_router_itself_is_told_as_a_way_on_which_nobody_is() {
+    for ipv6 in [false, true] {
+        let row = Row::new(ipv6);
+        let (net, length) = if ipv6 { ("fd00:3::", 64) } else { ("10.9.3.0", 24) };
+        let trace = told_of_cut(&row, || row.places[0].run(&format!("ip route del {net}/{length}")));
+        assert!(!trace.reached && trace.hops.is_empty(), "{trace:?}");
+    }
 }

@@ -44,19 +44,24 @@ struct Answer {
     said: Said,
 }
 
-/// Walks the way to `target`.
+/// Walks the way to `target`, as far as this machine sends anything there: where it has no way itself, that is the finding, and
+/// what was heard before stays.
 pub(super) async fn walk(walk: &mut Walk, target: IpAddr, clock: &dyn Clock) -> io::Result<()> {
     let socket = open(target)?;
-    let mut sent = HashMap::new();
+    let (mut sent, mut is_cut) = (HashMap::new(), false);
     for pass in 0..PASSES {
         for distance in walk.silent(pass > 0) {
             let port = FIRST_PORT + pass * 256 + u16::from(distance);
-            send(&socket, SocketAddr::new(target, port), distance).await?;
+            if let Err(error) = send(&socket, SocketAddr::new(target, port), distance).await {
+                tracing::info!(address = %target, %error, "no way from this machine");
+                is_cut = true;
+                break;
+            }
             sent.insert(port, (distance, clock.since_boot()));
             listen(&socket, walk, &sent, SPREAD, clock).await?;
         }
         listen(&socket, walk, &sent, PATIENCE, clock).await?;
-        if walk.is_complete() {
+        if is_cut || walk.is_complete() {
             break;
         }
     }
@@ -166,5 +171,17 @@ mod tests {
             assert!(reached, "{target}");
             assert_eq!(hops.iter().map(|hop| hop.address).collect::<Vec<_>>(), [Some(target)]);
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_heard_stays_when_nothing_more_can_be_sent() {
+        // Refused by Linux without SO_BROADCAST.
+        let (target, router) = (IpAddr::from([255; 4]), IpAddr::from([10, 0, 0, 1]));
+        let mut way = Walk::new(target);
+        way.hear(1, router, 100, Said::GoesOn);
+        walk(&mut way, target, &kentongan_model::time::SystemClock::new()).await.unwrap();
+        let (reached, hops) = way.end();
+        assert!(!reached);
+        assert_eq!(hops.iter().map(|hop| hop.address).collect::<Vec<_>>(), [Some(router)]);
     }
 }
