@@ -11,6 +11,7 @@ pub mod config;
 pub mod decision;
 pub mod enrol;
 mod host;
+mod hourly;
 pub mod icmp;
 mod keeping;
 pub mod language;

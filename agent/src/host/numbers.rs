@@ -1,26 +1,33 @@
-//! The numbers of this router's gauges: a number for each that is met, and what it means when that has to be said. Pure.
+//! The numbers of this router's gauges: a number for each that is met, and what it means when that has to be said.
 
 use std::{collections::HashMap, time::Duration};
 
 use kentongan_model::wire::{Gauge, Label};
 
 use super::Value;
+use crate::hourly::Hourly;
 
 /// What a number means is said again after this.
 const SAID_AGAIN: Duration = Duration::from_secs(3_600);
-/// Gauges that are numbered; further ones are left out. A router with four radios and eight SSIDs has 40.
+/// Gauges that are numbered; further ones are left out, and counted. A router with four radios and eight SSIDs has 40.
 const MOST: usize = 256;
 
 /// The numbers that were given out.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     given: HashMap<Label, (u16, Duration)>,
+    told: Hourly,
 }
 
 impl Numbers {
     /// Values as they are told at `now`, time since boot.
     pub(super) fn number(&mut self, values: Vec<Value>, now: Duration) -> Vec<Gauge> {
+        let all = values.len();
         let mut gauges: Vec<Gauge> = values.into_iter().filter_map(|value| self.gauge(value, now)).collect();
+        let left_out = all - gauges.len();
+        if left_out > 0 && self.told.is_due(now) {
+            tracing::warn!(left_out, "gauges of this router are not kept: {MOST} have numbers already");
+        }
         gauges.sort_by_key(|gauge| gauge.number);
         gauges
     }
@@ -44,6 +51,7 @@ mod tests {
     use kentongan_model::gauge::GaugeKind;
 
     use super::*;
+    use crate::hourly::tests::Log;
 
     fn clients(place: &str, value: i64) -> Value {
         (Label { kind: GaugeKind::Clients, place: place.to_owned() }, value)
@@ -81,5 +89,17 @@ mod tests {
             numbers.number(vec![clients(&format!("ssid {n}"), 1)], Duration::ZERO);
         }
         assert_eq!(numbers.given.len(), MOST);
+    }
+
+    #[test]
+    fn how_many_were_left_out_is_told_once_an_hour() {
+        let (mut numbers, log) = (Numbers::default(), Log::begin());
+        let values = |more: usize| (0..MOST + more).map(|n| clients(&format!("ssid {n}"), 1)).collect();
+        numbers.number(values(0), Duration::ZERO);
+        assert_eq!(log.take(), "");
+        for (minute, told) in [(0, true), (1, false), (59, false), (60, true), (61, false)] {
+            assert_eq!(numbers.number(values(7), Duration::from_secs(60 * minute)).len(), MOST);
+            assert_eq!(log.take().contains("left_out=7"), told, "minute {minute}");
+        }
     }
 }

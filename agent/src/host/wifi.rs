@@ -1,7 +1,7 @@
 //! Wifi clients of this router, asked of OpenWrt's `iwinfo` over the program `ubus`; a machine without it has none.
 //!
-//! Limits: an answer holds 64 kB, comes within 5 s or counts as none, and 32 interfaces are asked. Which there are, and
-//! their SSIDs, is asked every ten minutes, so that a look costs one short program for each.
+//! Limits: an answer holds 64 kB, comes within 5 s or counts as none, and 32 interfaces are asked; how many more there are
+//! is told. Which there are, and their SSIDs, is asked every ten minutes, so that a look costs one short program for each.
 
 use std::{process::Stdio, time::Duration};
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{io::AsyncReadExt, process::Command};
 
 use super::{Value, value};
+use crate::hourly::Hourly;
 
 /// The program of OpenWrt's message bus.
 const UBUS: &str = "ubus";
@@ -28,6 +29,7 @@ pub(super) struct Wifi {
     program: String,
     points: Vec<Point>,
     asked: Option<Duration>,
+    told: Hourly,
 }
 
 /// An interface that serves clients.
@@ -63,7 +65,7 @@ struct Associated {
 
 impl Default for Wifi {
     fn default() -> Self {
-        Wifi { program: UBUS.to_owned(), points: Vec::new(), asked: None }
+        Wifi { program: UBUS.to_owned(), points: Vec::new(), asked: None, told: Hourly::default() }
     }
 }
 
@@ -71,7 +73,7 @@ impl Wifi {
     /// The clients of each interface.
     pub(super) async fn look(&mut self, now: Duration) -> Vec<Value> {
         if self.asked.is_none_or(|asked| now.saturating_sub(asked) >= STAYS) {
-            self.points = self.points().await;
+            self.points = self.points(now).await;
             self.asked = Some(now);
         }
         let mut values = Vec::new();
@@ -83,10 +85,15 @@ impl Wifi {
         values
     }
 
-    async fn points(&self) -> Vec<Point> {
+    async fn points(&mut self, now: Duration) -> Vec<Point> {
         let devices: Option<Devices> = self.ask("devices", None).await;
+        let devices = devices.map(|it| it.devices).unwrap_or_default();
+        let left_out = devices.len().saturating_sub(MOST);
+        if left_out > 0 && self.told.is_due(now) {
+            tracing::warn!(left_out, "wifi interfaces are not asked for their clients: {MOST} are");
+        }
         let mut points = Vec::new();
-        for device in devices.into_iter().flat_map(|it| it.devices).take(MOST) {
+        for device in devices.into_iter().take(MOST) {
             let info: Option<Info> = self.ask("info", Some(&device)).await;
             // A client or a mesh link of the router itself is none of a village's.
             if let Some(info) = info.filter(|info| info.mode == "Master") {
@@ -130,6 +137,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::hourly::tests::Log;
 
     /// A program that answers as OpenWrt 23.05's `ubus call iwinfo …` is documented to.
     fn stub(folder: &std::path::Path, script: &str) -> Wifi {
@@ -175,6 +183,20 @@ esac
         let folder = tempfile::tempdir().unwrap();
         for script in ["echo bukan json", "exit 1", "yes '{\"devices\":['", "echo '{\"devices\":5}'"] {
             assert_eq!(stub(folder.path(), script).look(Duration::ZERO).await, [], "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn interfaces_beyond_the_limit_are_counted_once_an_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..MOST + 5).map(|n| format!("\"ap{n}\"")).collect();
+        let (mut wifi, log) = (
+            stub(folder.path(), &format!("[ $4 = devices ] && echo '{{\"devices\":[{}]}}'", names.join(","))),
+            Log::begin(),
+        );
+        for (minute, told) in [(0, true), (10, false), (59, false), (70, true)] {
+            wifi.look(Duration::from_secs(60 * minute)).await;
+            assert_eq!(log.take().contains("left_out=5"), told, "minute {minute}");
         }
     }
 

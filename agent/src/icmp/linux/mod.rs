@@ -277,7 +277,7 @@ impl Pinging {
 
 impl Drop for Pinging {
     fn drop(&mut self) {
-        self.pinger.under_way().remove(self.id);
+        self.pinger.under_way().remove(self.id, SystemClock::moment().since_boot);
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     rtt::{Departure, taken},
 };
 use crate::{
+    hourly::Hourly,
     icmp::{Family, Oddities},
     pace::{Pace, Place},
     pinger::{Aim, Echo},
@@ -29,6 +30,8 @@ pub(super) struct UnderWay {
     pub(super) tray: Tray,
     pub(super) oddities: Oddities,
     told: Oddities,
+    overrun: u64,
+    hourly: Hourly,
 }
 
 /// Which probe a number belongs to, and what has to be known when its reply comes.
@@ -53,6 +56,8 @@ impl UnderWay {
             tray: Tray::default(),
             oddities: Oddities::default(),
             told: Oddities::default(),
+            overrun: 0,
+            hourly: Hourly::default(),
         }
     }
 
@@ -64,17 +69,18 @@ impl UnderWay {
         id
     }
 
-    /// Removes a group, whether it has come to its end or not.
-    pub(super) fn remove(&mut self, id: u32) {
+    /// Removes a group, whether it has come to its end or not, and tells what there is to tell at `now`.
+    pub(super) fn remove(&mut self, id: u32, now: Duration) {
         if self.groups.remove(&id).is_some_and(|group| !group.is_over()) {
             self.flights.give_up_where(|seat| seat.group == id);
         }
-        let told = std::mem::replace(&mut self.told, self.oddities);
-        if self.oddities.overrun > told.overrun {
-            let packets = self.oddities.overrun - told.overrun;
+        let packets = self.oddities.overrun - std::mem::replace(&mut self.overrun, self.oddities.overrun);
+        if packets > 0 {
             tracing::warn!(packets, "the receive buffer was full, replies are lost; raise net.core.rmem_max");
-        } else if self.oddities != told {
-            tracing::debug!(oddities = ?self.oddities, "replies that were no answers, since the start");
+        }
+        if self.oddities != self.told && self.hourly.is_due(now) {
+            self.told = self.oddities;
+            tracing::info!(oddities = ?self.oddities, "replies that were no answers, since the start");
         }
     }
 
@@ -134,5 +140,26 @@ impl UnderWay {
         if let Some(group) = self.groups.get_mut(&seat.group) {
             group.settle(seat.round as usize, seat.probe, echo);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hourly::tests::Log;
+
+    #[test]
+    fn replies_that_were_no_answers_are_told_once_an_hour_if_there_were_any() {
+        let (mut under_way, log) = (UnderWay::new(0), Log::begin());
+        for (minute, late, told) in
+            [(0, 0, false), (1, 3, true), (2, 4, false), (60, 4, false), (61, 4, true), (200, 4, false)]
+        {
+            under_way.oddities.late = late;
+            under_way.remove(0, Duration::from_secs(60 * minute));
+            assert_eq!(log.take().contains(&format!("late: {late}")), told, "minute {minute}");
+        }
+        under_way.oddities.overrun = 9;
+        under_way.remove(0, Duration::from_secs(60 * 201));
+        assert!(log.take().contains("packets=9"), "lost replies are told at once");
     }
 }
