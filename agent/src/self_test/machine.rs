@@ -1,6 +1,8 @@
 //! What the router itself has to offer: folders, the right to ping, a way out, a clock.
 
 use std::{
+    fs::File,
+    io::Write,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     sync::Arc,
@@ -25,14 +27,29 @@ const TRIES: usize = 3;
 /// A clock that shows less has not been set: there was no such agent then.
 const BEFORE_ALL: Timestamp = Timestamp::from_millis(1_735_689_600_000);
 
+/// An agent that has just been started has taken its folder after so long.
+const STARTING: Duration = Duration::from_secs(2);
+/// How often it is asked for meanwhile.
+const ASKED: u32 = 4;
+
 /// The two folders, and whether an agent runs in them.
-pub(super) fn folders(state_dir: &Path, memory_dir: &Path) -> Vec<Found> {
+pub(super) async fn folders(state_dir: &Path, memory_dir: &Path) -> Vec<Found> {
     let mut found: Vec<Found> = [(Purpose::Flash, state_dir), (Purpose::Memory, memory_dir)]
         .into_iter()
         .flat_map(|(purpose, folder)| self::folder(purpose, folder))
         .collect();
-    found.push(if is_taken(memory_dir) { Found::Running } else { Found::NotRunning });
+    found.push(if is_running(memory_dir).await { Found::Running } else { Found::NotRunning });
     found
+}
+
+async fn is_running(memory_dir: &Path) -> bool {
+    for _ in 0..ASKED {
+        if is_taken(memory_dir) {
+            return true;
+        }
+        tokio::time::sleep(STARTING / ASKED).await;
+    }
+    is_taken(memory_dir)
 }
 
 fn folder(purpose: Purpose, folder: &Path) -> Vec<Found> {
@@ -53,14 +70,16 @@ fn folder(purpose: Purpose, folder: &Path) -> Vec<Found> {
     }
 }
 
-/// Free kilobytes, and whether the folder lies in memory; an error when nothing can be written there.
+/// Free kilobytes, and whether the folder lies in memory; an error when nothing can be written there. Of a folder that is
+/// missing this is asked where the agent will make it. What is written is gone before it has a content.
 fn room(folder: &Path) -> std::io::Result<(u64, bool)> {
     /// `TMPFS_MAGIC` and `RAMFS_MAGIC` of Linux' magic.h.
     const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
-    std::fs::create_dir_all(folder)?;
-    let trial = folder.join("self-test");
-    std::fs::write(&trial, b"kentongan")?;
+    let folder = folder.ancestors().find(|it| it.symlink_metadata().is_ok()).unwrap_or(Path::new("."));
+    let trial = folder.join(format!(".kentongan-self-test-{}", std::process::id()));
+    let mut file = File::create_new(&trial)?;
     std::fs::remove_file(&trial)?;
+    file.write_all(b"kentongan")?;
     let room = rustix::fs::statvfs(folder)?;
     let kind = rustix::fs::statfs(folder)?.f_type as u32;
     Ok((room.f_bavail.saturating_mul(room.f_frsize) / 1_024, IN_MEMORY.contains(&kind)))
@@ -121,6 +140,33 @@ pub(super) fn clock(clock: &dyn Clock, needed: bool) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spool::Directory;
+
+    #[test]
+    fn folders_are_tried_and_stay_as_they_were() {
+        let root = tempfile::tempdir().unwrap();
+        let names =
+            || std::fs::read_dir(root.path()).unwrap().map(|it| it.unwrap().file_name()).collect::<Vec<_>>();
+        let missing = root.path().join("lib/agent/state");
+        assert!(room(root.path()).is_ok() && room(&missing).is_ok());
+        assert!(names().is_empty(), "{:?}", names());
+        std::fs::write(root.path().join("lib"), "no folder").unwrap();
+        assert!(room(&missing).is_err());
+        assert_eq!(names(), ["lib"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_that_is_just_starting_is_running() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("memory");
+        assert!(!is_running(&folder).await);
+        let starting = async {
+            tokio::time::sleep(STARTING * 3 / 4).await;
+            Directory::take(&folder).unwrap()
+        };
+        let (is_running, _held) = tokio::join!(is_running(&folder), starting);
+        assert!(is_running);
+    }
 
     #[test]
     fn the_gateway_is_that_of_the_default_route() {

@@ -29,7 +29,7 @@ pub async fn run(config: &Path, clock: Arc<dyn Clock>) -> Report {
     }];
     let config = configured.ok();
     if let Some(config) = &config {
-        found.extend(machine::folders(&config.state_dir, &config.memory_dir));
+        found.extend(machine::folders(&config.state_dir, &config.memory_dir).await);
     }
     let engine = config.as_ref().map(|config| config.engine).unwrap_or_default();
     let pinger = match IcmpPinger::open(engine, &clock) {
