@@ -58,6 +58,56 @@ async fn where_no_stream_is_to_be_had_deliveries_are_posted_and_mean_the_same() 
 }
 
 #[tokio::test]
+async fn a_batch_that_is_refused_by_a_problem_document_is_dropped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let planned = plan(vec![target("kec-a/router", "127.0.0.1")], vec![]);
+    let collector = FakeCollector::without_streams(&planned).await;
+    collector.expect([Mood::Says(400)]);
+    beside_agent(collector.config(folder.path()), async {
+        until("two deliveries came", || collector.arrivals().len() >= 2).await;
+    })
+    .await;
+    assert_eq!(sequences(&collector)[0], 2, "the refused one came again");
+    assert!(collector.arrivals()[0].batch.dropped_rounds >= 1);
+}
+
+#[tokio::test]
+async fn no_batch_leaves_on_the_word_of_anybody_but_the_collector() {
+    let folder = tempfile::tempdir().unwrap();
+    let planned = plan(vec![target("kec-a/router", "127.0.0.1")], vec![]);
+    let collector = FakeCollector::start(&planned).await;
+    collector.let_answer(Some(200));
+    beside_agent(collector.config(folder.path()), async {
+        // A captive portal, nginx that was spoken to without TLS, a firewall.
+        for status in [200, 400, 403] {
+            collector.let_answer(Some(status));
+            // He is asked for a stream, and then told the delivery.
+            until("he was told a delivery", || collector.strange_answers() >= 2).await;
+        }
+        collector.let_answer(None);
+        until("everything came", || is_unbroken(&collector, 4)).await;
+    })
+    .await;
+    let batches = by_name(&collector.arrivals());
+    assert!(batches.values().all(|batch| batch.dropped_rounds == 0));
+}
+
+#[tokio::test]
+async fn a_proxy_whose_collector_is_away_for_a_moment_is_not_taken_for_one_without_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let planned = plan(vec![target("kec-a/router", "127.0.0.1")], vec![]);
+    let collector = FakeCollector::start(&planned).await;
+    collector.let_answer(Some(502));
+    beside_agent(collector.config(folder.path()), async {
+        until("two deliveries failed", || collector.strange_answers() >= 4).await;
+        collector.let_answer(None);
+        until("everything came", || is_unbroken(&collector, 3)).await;
+    })
+    .await;
+    assert_eq!(collector.ways(), (1, 0), "(streams, posts)");
+}
+
+#[tokio::test]
 async fn what_leans_on_something_that_the_collector_does_not_have_comes_again_whole() {
     let folder = tempfile::tempdir().unwrap();
     let collector = FakeCollector::start(&plan(vec![target("kec-a/router", "127.0.0.1")], vec![])).await;

@@ -20,20 +20,23 @@ pub enum Disposition {
     Wait(Duration),
     /// Anything else: keep it, and try again later.
     Retry,
+    /// It is not the collector that answers, but a captive portal, a page of the provider's, or a proxy: the same.
+    Foreign,
 }
 
 impl Disposition {
-    /// Judges by status and the `Retry-After` header.
+    /// Judges by status, the `Retry-After` header, and whether the answer is certainly the collector's: no batch leaves on
+    /// the word of anybody else.
     #[must_use]
-    pub fn of(status: u16, retry_after: Option<&str>) -> Self {
-        match status {
-            200..=299 => Disposition::Delivered,
-            400 | 413 | 422 => Disposition::Refused,
-            409 => Disposition::Clash,
-            401 | 403 => Disposition::Unwelcome,
-            429 | 503 => retry_after
-                .and_then(|seconds| seconds.trim().parse().ok())
-                .map_or(Disposition::Retry, |s| Disposition::Wait(Duration::from_secs(s).min(LONGEST_WAIT))),
+    pub fn of(status: u16, retry_after: Option<&str>, is_the_collectors: bool) -> Self {
+        let wait = || retry_after.and_then(|seconds| seconds.trim().parse().ok());
+        match (status, wait()) {
+            (429 | 503, Some(seconds)) => Disposition::Wait(Duration::from_secs(seconds).min(LONGEST_WAIT)),
+            _ if !is_the_collectors => Disposition::Foreign,
+            (204, _) => Disposition::Delivered,
+            (400 | 413 | 422, _) => Disposition::Refused,
+            (409, _) => Disposition::Clash,
+            (401 | 403, _) => Disposition::Unwelcome,
             _ => Disposition::Retry,
         }
     }
@@ -46,7 +49,7 @@ mod tests {
     #[test]
     fn only_an_acknowledged_or_impossible_batch_ever_leaves() {
         for (status, retry_after, meaning) in [
-            (200, None, Disposition::Delivered),
+            (200, None, Disposition::Retry),
             (204, None, Disposition::Delivered),
             (400, None, Disposition::Refused),
             (413, None, Disposition::Refused),
@@ -63,7 +66,12 @@ mod tests {
             (302, None, Disposition::Retry),
             (404, None, Disposition::Retry),
         ] {
-            assert_eq!(Disposition::of(status, retry_after), meaning, "{status} {retry_after:?}");
+            assert_eq!(Disposition::of(status, retry_after, true), meaning, "{status} {retry_after:?}");
+            let foreign = match meaning {
+                Disposition::Wait(_) => meaning,
+                _ => Disposition::Foreign,
+            };
+            assert_eq!(Disposition::of(status, retry_after, false), foreign, "{status} {retry_after:?}");
         }
     }
 

@@ -115,10 +115,12 @@ impl Collector {
         }
         match answer.status {
             304 => Ok(PlanReply::Unchanged),
-            200 => String::from_utf8(answer.body.to_vec())
-                .map(PlanReply::Plan)
-                .map_err(|error| CallError::Body(error.into())),
-            _ => Ok(PlanReply::Failed(Reply::of(&answer))),
+            200 if answer.header("content-type") == Some("application/json") => {
+                String::from_utf8(answer.body.to_vec())
+                    .map(PlanReply::Plan)
+                    .map_err(|error| CallError::Body(error.into()))
+            }
+            _ => Ok(PlanReply::Failed(self.reply(&answer))),
         }
     }
 
@@ -145,23 +147,29 @@ impl Collector {
                 outcome => return outcome,
             }
         }
+        let mut refused = None;
         if clock.since_boot() >= self.posting_until {
             match self.open_line().await? {
                 Ok(()) => return self.send_over(parcel, clock).await,
                 Err(reply) if reply.disposition == Disposition::Unwelcome => {
                     return Ok(vec![(parcel.name, reply)]);
                 }
-                Err(Reply { status, said, .. }) => {
-                    tracing::info!(
-                        status,
-                        "no stream is to be had, so deliveries are posted, which costs more bytes; \
-                         does a proxy on the way let WebSockets through? {said}"
-                    );
-                    self.posting_until = clock.since_boot() + chance::jitter(NO_STREAM);
-                }
+                Err(reply) => refused = Some(reply),
             }
         }
-        self.post(parcel, clock).await.map(|reply| vec![(parcel.name, reply)])
+        let reply = self.post(parcel, clock).await?;
+        // Only when deliveries get through is it streams that do not; a collector that is away has neither.
+        if let Some(Reply { status, said, .. }) =
+            refused.filter(|_| reply.disposition == Disposition::Delivered)
+        {
+            tracing::info!(
+                status,
+                "no stream is to be had, so deliveries are posted, which costs more bytes; \
+                 does a proxy on the way let WebSockets through? {said}"
+            );
+            self.posting_until = clock.since_boot() + chance::jitter(NO_STREAM);
+        }
+        Ok(vec![(parcel.name, reply)])
     }
 
     /// Waits for what the collector says without being asked; for good when no line stands.
@@ -194,7 +202,7 @@ impl Collector {
                 let said = "it goes on in a protocol that was not asked for".to_owned();
                 Ok(Err(Reply { said, ..Reply::of_status(101) }))
             }
-            Upgrade::Refused(answer) => Ok(Err(Reply::of(&answer))),
+            Upgrade::Refused(answer) => Ok(Err(self.reply(&answer))),
         }
     }
 
@@ -218,7 +226,24 @@ impl Collector {
                 .body(Full::new(Bytes::from(delivery)))
         };
         let answer = self.connection.call(request, MAX_REPLY).await?;
-        Ok(Reply::of(&answer))
+        Ok(self.reply(&answer))
+    }
+
+    /// What an answer by HTTP means.
+    fn reply(&self, answer: &connection::Answer) -> Reply {
+        let (status, plan) = (answer.status, answer.header("kentongan-plan"));
+        let plan: Option<PlanRevision> = plan.and_then(|revision| revision.parse().ok());
+        let is_the_collectors = plan.is_some() || answer.is_problem();
+        let disposition = Disposition::of(status, answer.header("retry-after"), is_the_collectors);
+        let said = match disposition {
+            Disposition::Foreign => format!(
+                "something that is not the collector answers at {} (status {status}): a captive portal, or a proxy whose \
+                 collector is away?",
+                self.connection.address()
+            ),
+            _ => String::from_utf8_lossy(&answer.body).chars().take(SHOWN).collect(),
+        };
+        Reply { disposition, status, plan, said }
     }
 
     /// What every request for this has in common.
@@ -235,25 +260,15 @@ impl Collector {
 }
 
 impl Reply {
-    fn of(answer: &connection::Answer) -> Reply {
-        let said = String::from_utf8_lossy(&answer.body).chars().take(SHOWN).collect();
-        Reply {
-            disposition: Disposition::of(answer.status, answer.header("retry-after")),
-            status: answer.status,
-            plan: answer.header("kentongan-plan").and_then(|revision| revision.parse().ok()),
-            said,
-        }
-    }
-
     /// What was said on a line.
     pub(super) fn told(answer: Answer) -> Reply {
         let Answer { status, retry_after_s, plan, said } = answer;
         let retry_after = retry_after_s.map(|seconds| seconds.to_string());
-        Reply { disposition: Disposition::of(status, retry_after.as_deref()), status, plan, said }
+        Reply { disposition: Disposition::of(status, retry_after.as_deref(), true), status, plan, said }
     }
 
     /// What was said by a status alone.
     pub(super) fn of_status(status: u16) -> Reply {
-        Reply { disposition: Disposition::of(status, None), status, plan: None, said: String::new() }
+        Reply { disposition: Disposition::of(status, None, true), status, plan: None, said: String::new() }
     }
 }

@@ -112,6 +112,13 @@ impl Answer {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
+
+    /// Whether it is one of the collector's problem documents (RFC 9457): nobody else gives these names.
+    pub(super) fn is_problem(&self) -> bool {
+        let urn = b"\"urn:kentongan:problem:";
+        self.header("content-type") == Some("application/problem+json")
+            && self.body.windows(urn.len()).any(|part| part == urn)
+    }
 }
 
 /// Where the collector is, and the connection to it, if there is one.

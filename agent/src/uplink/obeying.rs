@@ -62,7 +62,9 @@ impl Uplink {
                 self.rename(batch);
                 self.failed();
             }
-            Disposition::Unwelcome | Disposition::Wait(_) | Disposition::Retry => self.put_off(reply),
+            Disposition::Unwelcome | Disposition::Wait(_) | Disposition::Retry | Disposition::Foreign => {
+                self.put_off(reply);
+            }
         }
         match (reply.plan, self.revision()) {
             // As good as having asked.
@@ -81,6 +83,7 @@ impl Uplink {
                  get one with `kentongan agent add {own}` and put it into the agent's configuration",
                 own = self.own
             )),
+            Disposition::Foreign => self.say_failure(said),
             _ => self.say_failure(&format!("the collector answers {status}: {said}")),
         }
         if let Disposition::Wait(wait) = reply.disposition {

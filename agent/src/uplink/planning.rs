@@ -18,7 +18,7 @@ impl Uplink {
             Ok(PlanReply::Failed(reply)) if self.revision().is_some() => {
                 tracing::warn!(
                     status = reply.status,
-                    "the collector gives no plan; the known one holds: {}",
+                    "no plan is given; the known one holds: {}",
                     reply.said
                 );
                 self.agenda.plan_is_withheld(now);

@@ -67,6 +67,18 @@ struct Kept {
     posts: usize,
     /// Deliveries that leant on another batch.
     leaning: usize,
+    /// Somebody else answers in its place whatever is delivered, with this status; and how often he has.
+    stranger: Option<u16>,
+    strange_answers: usize,
+}
+
+impl Kept {
+    /// What somebody says who is not the collector, if he is there.
+    fn strange_answer(&mut self) -> Option<Response> {
+        let status = StatusCode::from_u16(self.stranger?).unwrap();
+        self.strange_answers += 1;
+        Some((status, [("content-type", "text/html")], "<html>Layanan Anda terisolir").into_response())
+    }
 }
 
 /// What became of a delivery.
@@ -176,6 +188,17 @@ impl FakeCollector {
         self.kept.lock().unwrap().moods.extend(moods);
     }
 
+    /// From now on somebody else answers in its place, or nobody any more; the plan is handed out all the same.
+    pub fn let_answer(&self, stranger: Option<u16>) {
+        let mut kept = self.kept.lock().unwrap();
+        (kept.stranger, kept.strange_answers) = (stranger, 0);
+    }
+
+    /// How often he has answered.
+    pub fn strange_answers(&self) -> usize {
+        self.kept.lock().unwrap().strange_answers
+    }
+
     pub fn moods_left(&self) -> usize {
         self.kept.lock().unwrap().moods.len()
     }
@@ -220,7 +243,8 @@ async fn hand_out_plan(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap)
     }
     let mut kept = kept.lock().unwrap();
     let etag = format!("\"{}\"", PlanRevision::of_json(&kept.plan));
-    if headers.get("if-none-match").is_some_and(|known| *known == etag) {
+    let known = headers.get("if-none-match").and_then(|known| known.to_str().ok()).unwrap_or_default();
+    if known.split(',').any(|known| known.trim() == etag) {
         kept.plans_unchanged += 1;
         return StatusCode::NOT_MODIFIED.into_response();
     }
@@ -234,6 +258,9 @@ async fn receive(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap, body:
     }
     assert_eq!(headers["content-type"], "application/vnd.kentongan.delivery");
     let mut kept = kept.lock().unwrap();
+    if let Some(strange) = kept.strange_answer() {
+        return strange;
+    }
     kept.posts += 1;
     let answer = match kept.take(&body) {
         Verdict::Answered(answer) => answer,
@@ -246,7 +273,13 @@ async fn receive(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap, body:
                 .unwrap();
         }
     };
-    let mut response = StatusCode::from_u16(answer.status).unwrap().into_response();
+    let status = StatusCode::from_u16(answer.status).unwrap();
+    let mut response = if status.is_success() {
+        status.into_response()
+    } else {
+        let problem = format!("{{\"type\":\"urn:kentongan:problem:tes\",\"status\":{}}}", answer.status);
+        (status, [("content-type", "application/problem+json")], problem).into_response()
+    };
     if let Some(seconds) = answer.retry_after_s {
         response.headers_mut().insert("retry-after", seconds.into());
     }
@@ -265,6 +298,9 @@ async fn open_stream(
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let mut open = kept.lock().unwrap();
+    if let Some(strange) = open.strange_answer() {
+        return strange;
+    }
     if open.posts_only {
         return StatusCode::NOT_FOUND.into_response();
     }
