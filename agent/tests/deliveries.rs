@@ -4,11 +4,11 @@
 mod namespaces;
 mod support;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kentongan_model::wire::{Batch, MeasuredRound};
 use namespaces::Namespace;
-use support::{FakeCollector, Mood, beside_agent, by_name, plan, target, until};
+use support::{FakeCollector, Hasty, Mood, beside_agent, beside_agent_of, by_name, plan, target, until};
 
 fn rounds_of(batches: &[Batch], target: u16) -> Vec<MeasuredRound> {
     batches.iter().flat_map(|batch| &batch.rounds).filter(|round| round.target == target).cloned().collect()
@@ -288,4 +288,32 @@ async fn a_refusal_that_tells_another_plan_has_it_fetched_at_once() {
         .await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_followed_is_sent_once_and_the_next_one_as_soon_as_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = plan(vec![target("kec-a/router", "127.0.0.1")], vec![]);
+    let collector = FakeCollector::start(&good).await;
+    let mut impossible = good.clone();
+    impossible.targets[0].probes = 0;
+    let mut next = good.clone();
+    next.targets[0].address = "127.0.0.2".parse().unwrap();
+    beside_agent_of(Arc::new(Hasty::new()), collector.config(folder.path()), async {
+        until("a delivery came", || !collector.arrivals().is_empty()).await;
+        collector.set_plan(&impossible);
+        until("it was sent", || collector.plans_asked().0 == 2).await;
+        let before = collector.arrivals().len();
+        // Five minutes by its clock.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(collector.arrivals().len() >= before + 5, "deliveries do not go on");
+        assert_eq!(collector.plans_asked().0, 2, "it was sent again");
+        collector.set_plan(&next);
+        until("a batch of the next plan came", || {
+            collector.arrivals().iter().any(|arrival| arrival.batch.plan == next.revision())
+        })
+        .await;
+    })
+    .await;
+    assert_eq!(collector.plans_asked().0, 3);
 }

@@ -58,7 +58,7 @@ pub type Replies = Vec<(BatchName, Reply)>;
 /// What the collector said to a request for the plan.
 #[derive(Debug)]
 pub enum PlanReply {
-    /// It is the one that is known.
+    /// It is one that is known.
     Unchanged,
     /// It is this, as JSON.
     Plan(String),
@@ -95,16 +95,17 @@ impl Collector {
         })
     }
 
-    /// Asks for the plan, unless it is still `known`.
+    /// Asks for the plan, unless it is one of those `known`.
     ///
     /// # Errors
     /// When no answer comes.
-    pub async fn plan(&mut self, known: Option<PlanRevision>) -> Result<PlanReply, CallError> {
+    pub async fn plan(&mut self, known: &[PlanRevision]) -> Result<PlanReply, CallError> {
         let common = self.common("plan");
         let request = || {
             let mut request = common("GET");
-            if let Some(known) = known {
-                request = request.header("if-none-match", format!("\"{known}\""));
+            if !known.is_empty() {
+                let tags: Vec<String> = known.iter().map(|known| format!("\"{known}\"")).collect();
+                request = request.header("if-none-match", tags.join(", "));
             }
             request.body(Full::default())
         };

@@ -57,6 +57,8 @@ pub(crate) struct Uplink {
     cache: PlanCache,
     plans: watch::Sender<Option<Arc<LoadedPlan>>>,
     agenda: Agenda,
+    /// The plan that the collector has and that cannot be followed.
+    unfollowed: Option<PlanRevision>,
     traffic: Traffic,
     /// When that was last told.
     traffic_told: Duration,
@@ -89,6 +91,7 @@ impl Uplink {
             cache,
             plans,
             agenda,
+            unfollowed: None,
             traffic: traffic.clone(),
             traffic_told: clock_now,
             has_changed: false,

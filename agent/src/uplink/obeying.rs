@@ -66,11 +66,13 @@ impl Uplink {
                 self.put_off(reply);
             }
         }
-        match (reply.plan, self.revision()) {
+        match reply.plan {
             // As good as having asked.
-            (Some(told), Some(known)) if told == known => self.agenda.plan_is_known(now, None),
-            (Some(_), _) => self.agenda.plan_is_outdated(now),
-            (None, _) => {}
+            told @ Some(_) if told == self.revision() || told == self.unfollowed => {
+                self.agenda.plan_is_known(now, None);
+            }
+            Some(_) => self.agenda.plan_is_outdated(now),
+            None => {}
         }
     }
 

@@ -1,15 +1,19 @@
 //! How the uplink comes to its plan: asks for it, and adopts one that it can follow.
 //!
-//! What is measured under the plan before is delivered all the same, and a plan that cannot be followed changes nothing.
+//! What is measured under the plan before is delivered all the same, and a plan that cannot be followed changes nothing:
+//! it is told once, and is not sent again as long as the agent lives.
 
 use std::{sync::Arc, time::Duration};
+
+use kentongan_model::plan::PlanRevision;
 
 use super::{PlanReply, Uplink};
 use crate::plan_cache::LoadedPlan;
 
 impl Uplink {
     pub(super) async fn fetch_plan(&mut self) {
-        let reply = self.collector.plan(self.revision()).await;
+        let known: Vec<PlanRevision> = self.revision().into_iter().chain(self.unfollowed).collect();
+        let reply = self.collector.plan(&known).await;
         let now = self.clock.since_boot();
         match reply {
             Ok(PlanReply::Unchanged) => self.agenda.plan_is_known(now, None),
@@ -44,6 +48,7 @@ impl Uplink {
             }
             Err(error) => {
                 tracing::error!("{}", crate::told(&error));
+                self.unfollowed = Some(PlanRevision::of_json(json));
                 self.agenda.plan_is_withheld(now);
             }
         }

@@ -28,6 +28,7 @@ use kentongan_model::{
     plan::{Plan, PlanRevision, PlannedDevice, PlannedTarget, Precision},
     probe::Probe,
     secret::Secret,
+    time::{Clock, Stamp, SystemClock, Timestamp},
     wire::{BaseTag, Batch, Delivery, WireError, split},
 };
 
@@ -385,8 +386,40 @@ pub fn by_name(arrivals: &[Arrival]) -> BTreeMap<(u32, u64), Batch> {
 
 /// Runs an agent beside `story`, and stops it when that has ended.
 pub async fn beside_agent<T>(config: Config, story: impl Future<Output = T>) -> T {
+    beside_agent_of(Arc::new(SystemClock::new()), config, story).await
+}
+
+/// A clock on which a minute passes in a second. What is waited for takes as long as ever.
+#[derive(Debug)]
+pub struct Hasty {
+    clock: SystemClock,
+    began: Duration,
+}
+
+impl Hasty {
+    pub fn new() -> Self {
+        let clock = SystemClock::new();
+        Hasty { began: clock.since_boot(), clock }
+    }
+}
+
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp { mono_ms: self.since_boot().as_millis() as u64, ..self.clock.stamp() }
+    }
+
+    fn since_boot(&self) -> Duration {
+        self.began + 60 * (self.clock.since_boot() - self.began)
+    }
+}
+
+/// The same with an agent of this clock.
+pub async fn beside_agent_of<T>(clock: Arc<dyn Clock>, config: Config, story: impl Future<Output = T>) -> T {
     let stop = tokio_util::sync::CancellationToken::new();
-    let clock = Arc::new(kentongan_model::time::SystemClock::new());
     let agent = tokio::spawn(kentongan_agent::run(config, clock, stop.clone()));
     let told = story.await;
     stop.cancel();
