@@ -1,7 +1,8 @@
 //! The plan on disk: an agent that starts without reaching its collector runs on what it was told last.
 //!
 //! The file holds SNMP secrets, so it has mode 0600, and it is replaced whole or not at all. A plan that this agent cannot
-//! follow is refused as a whole, and the one before stays.
+//! follow is refused as a whole, and the one before stays; but a device profile that it does not understand, as a newer
+//! collector may have, is left out alone.
 
 use std::{
     io,
@@ -12,7 +13,9 @@ use std::{
 use kentongan_model::{
     id::Vantage,
     plan::{Access, Plan, PlanRevision},
+    profile::Profile,
 };
+use serde_json::value::RawValue;
 
 use crate::spool::write_whole;
 
@@ -61,7 +64,8 @@ impl LoadedPlan {
     /// # Errors
     /// When this agent cannot follow it.
     pub fn read(json: &str, own: &Vantage) -> Result<Self, PlanError> {
-        let plan: Plan = serde_json::from_str(json)?;
+        let plan: Plan<Box<RawValue>> = serde_json::from_str(json)?;
+        let plan = plan.with_profiles(|profiles| profiles.iter().filter_map(|raw| understood(raw)).collect());
         check(&plan, own)?;
         Ok(LoadedPlan { revision: PlanRevision::of_json(json), plan })
     }
@@ -71,6 +75,25 @@ impl LoadedPlan {
     pub fn report_interval(&self) -> Duration {
         Duration::from_millis(self.plan.report_interval_ms.max(1_000))
     }
+}
+
+/// A profile, unless it says what this agent does not know.
+fn understood(raw: &RawValue) -> Option<Profile> {
+    let read = serde_json::from_str(raw.get());
+    read.inspect_err(|error| {
+        tracing::warn!(
+            profile = name(raw),
+            "a device profile of the plan is left out, for this agent does not understand it; install the collector's \
+             version of it: {error}"
+        );
+    })
+    .ok()
+}
+
+/// What a profile is called, which a collector writes first.
+fn name(raw: &RawValue) -> &str {
+    let behind = raw.get().strip_prefix("{\"name\":\"").unwrap_or_default();
+    behind.split('"').next().unwrap_or_default()
 }
 
 fn check(plan: &Plan, own: &Vantage) -> Result<(), PlanError> {
@@ -185,5 +208,30 @@ mod tests {
             assert!(error.contains(reason), "{error}");
         }
         assert!(LoadedPlan::read(PLAN, &own).is_ok());
+    }
+
+    #[test]
+    fn a_profile_that_is_not_understood_is_left_out_and_the_rest_of_the_plan_is_followed() {
+        let own = "kec-a".parse().unwrap();
+        let known =
+            r#"{"name":"lama","table":[{"oid":"1.3.6.1.4.1.9.1","gauge":[{"kind":"celsius","column":2}]}]}"#;
+        let profiles = [
+            known.to_owned(),
+            known.replace("\"name\"", "\"sejak\":9,\"name\""),
+            known.replace("\"column\":2", "\"column\":2,\"kuadrat\":true"),
+            known.replace("celsius", "kelembapan"),
+            known.replace("lama", "baru"),
+            "7".to_owned(),
+        ];
+        let json =
+            PLAN.replace("\"devices\":[]", &format!("\"devices\":[],\"profiles\":[{}]", profiles.join(",")));
+        let read = LoadedPlan::read(&json, &own).unwrap();
+        let names: Vec<&str> = read.plan.profiles.iter().map(|profile| profile.name.as_str()).collect();
+        assert_eq!(names, ["lama", "baru"]);
+        assert_eq!((read.plan.targets.len(), read.revision), (1, PlanRevision::of_json(&json)));
+        let baru: Box<RawValue> =
+            serde_json::from_str(&serde_json::to_string(&read.plan.profiles[1]).unwrap()).unwrap();
+        assert_eq!(name(&baru), "baru", "as it is told");
+        assert!(serde_json::from_str::<Plan>(&json).is_err(), "the collector is as strict as it was");
     }
 }

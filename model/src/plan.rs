@@ -15,9 +15,10 @@ use crate::{
     profile::Profile,
 };
 
-/// What one agent does.
+/// What one agent does. Whoever reads one that may be newer than himself reads its profiles on their own, as
+/// `P`: what he does not understand of them is no reason not to ping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct Plan<P = Profile> {
     /// Whose plan it is.
     pub agent: Vantage,
     /// How often to deliver, in milliseconds.
@@ -34,8 +35,8 @@ pub struct Plan {
     /// What to poll over SNMP; at most 65,535.
     pub devices: Vec<PlannedDevice>,
     /// What is read of which devices beside their interfaces; at most [`MAX_PROFILES`](crate::profile::MAX_PROFILES).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub profiles: Vec<Profile>,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<P>,
 }
 
 /// The budget of a plan that says nothing of it: a week's backlog of 2 MB takes about 40 minutes, and 500 agents that
@@ -213,6 +214,17 @@ impl FromStr for PlanRevision {
     type Err = std::num::ParseIntError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         u64::from_str_radix(text, 16).map(PlanRevision)
+    }
+}
+
+impl<P> Plan<P> {
+    /// The same plan with other profiles.
+    #[must_use]
+    pub fn with_profiles<Q>(self, profiles: impl FnOnce(Vec<P>) -> Vec<Q>) -> Plan<Q> {
+        let Plan { agent, report_interval_ms, precision, backlog_bytes_per_minute, targets, devices, .. } =
+            self;
+        let profiles = profiles(self.profiles);
+        Plan { agent, report_interval_ms, precision, backlog_bytes_per_minute, targets, devices, profiles }
     }
 }
 
