@@ -3,11 +3,11 @@
 //! A batch leaves memory only when it is known to be on disk. One whose copy may be there or not is read from memory
 //! as long as there is a memory.
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 use kentongan_model::time::Stamp;
 
-use super::{BatchName, Chain, Kept, Place, Spool, SpoolError, folder::Folder, shelf::Spot};
+use super::{BatchName, Chain, Kept, Place, Spool, SpoolError, folder::Folder, segment::LABEL, shelf::Spot};
 
 impl<F: Folder> Spool<F> {
     /// A delivery failed: what is in memory moves to disk, where it outlives a power cut. Flash is written once a minute,
@@ -45,7 +45,11 @@ impl<F: Folder> Spool<F> {
     fn move_to_disk(&mut self, batches: &[BatchName]) -> Result<(), SpoolError> {
         self.disk.note();
         let mut written = Vec::new();
-        let copied = batches.iter().try_for_each(|name| self.copy_to_disk(*name, &mut written));
+        let mut copied = Ok(());
+        for name in batches {
+            // One for which there is no room does not keep a change of state from the disk.
+            copied = self.copy_to_disk(*name, &mut written).and(copied);
+        }
         let settled = self.settle(&mut written);
         self.memory.note();
         copied.and(settled)
@@ -72,10 +76,26 @@ impl<F: Folder> Spool<F> {
         if self.disk.is_segment_full(kept.chain) {
             self.settle(written)?;
         }
-        let put = self.disk.put(kept.chain, &label, &bytes);
-        let spot = put.map_err(|source| SpoolError::Write(self.disk.folder.path().to_owned(), source))?;
-        written.push((name, spot));
-        Ok(())
+        let mut freed = 0;
+        loop {
+            let source = match self.disk.put(kept.chain, &label, &bytes) {
+                Ok(spot) => {
+                    written.push((name, spot));
+                    return Ok(());
+                }
+                Err(source) => source,
+            };
+            // Other files may have the room that the limit leaves. What goes first makes place, but not for ever: who knows
+            // where the room goes that it leaves.
+            let is_full = source.kind() == ErrorKind::StorageFull && freed <= LABEL + bytes.len() as u64;
+            if !(is_full && self.disk.gives_way_to(kept.chain)) {
+                return Err(SpoolError::Write(self.disk.folder.path().to_owned(), source));
+            }
+            self.settle(written)?;
+            let taken = self.disk.taken();
+            self.drop_oldest(Place::Disk);
+            freed += taken - self.disk.taken();
+        }
     }
 
     /// Makes sure that what has been written is on disk, and only then lets it go from memory.

@@ -132,6 +132,11 @@ impl<F: Folder> Shelf<F> {
         of(Chain::Rounds).or_else(|| of(Chain::Changes)).map(|(number, _)| *number)
     }
 
+    /// Whether anything on it goes before a batch of this chain does.
+    pub(super) fn gives_way_to(&self, chain: Chain) -> bool {
+        self.segments.values().any(|segment| segment.chain == Chain::Rounds || chain == Chain::Changes)
+    }
+
     /// Appends a batch. After an error the shelf is as it was before.
     pub(super) fn put(&mut self, chain: Chain, label: &Label, sealed: &[u8]) -> io::Result<Spot> {
         let bytes = [&label.frame(), sealed].concat();

@@ -132,6 +132,7 @@ proptest! {
             let step = if matches!(step, Step::Clash) { Step::Seal } else { step };
             match fate {
                 0 => world.disk.refuse(Refuses::Growth),
+                11 => world.disk.refuse(Refuses::MoreThan(1_500)),
                 1 => world.disk.refuse(Refuses::EverySecond),
                 2 => world.memory.refuse(Refuses::Growth),
                 3..6 => [&world.disk, &world.memory].iter().for_each(|folder| folder.refuse(Refuses::Nothing)),

@@ -92,3 +92,54 @@ fn a_disk_that_refuses_leaves_everything_in_memory_and_takes_it_later() {
     assert!(world.on_disk().len() >= 6);
     assert_eq!(world.end().delivered, world.measured);
 }
+
+#[test]
+fn a_disk_with_less_room_than_the_limit_keeps_its_changes_and_of_the_usual_rounds_the_newest() {
+    let mut world = World::new(Limits { memory: 4_000, disk: 40_000 });
+    world.disk.refuse(Refuses::MoreThan(12_000));
+    world.append(Weight::Usual);
+    world.seal();
+    world.retreat(0);
+    let (mut changes, mut usual) = (BTreeSet::new(), Vec::new());
+    for report in 0..1_000 {
+        world.now.mono_ms += 600_000;
+        let weight = if report % 40 == 7 { Weight::Deciding } else { Weight::Usual };
+        world.append(weight);
+        let moment = (world.now.boot, world.now.mono_ms);
+        if weight == Weight::Deciding {
+            changes.insert(moment);
+        } else {
+            usual.push(moment);
+        }
+        world.seal();
+        world.retreat(0);
+        assert!(world.held()[1] <= 12_000);
+    }
+    let on_disk = world.on_disk();
+    assert!(changes.is_subset(&on_disk), "a change is in memory only, or went before usual rounds did");
+    let Outcome { delivered, told } = world.end();
+    let kept: Vec<_> = usual.iter().filter(|moment| delivered.contains(moment)).collect();
+    assert!(kept.len() > 30 && kept[0] == &usual[usual.len() - kept.len()], "not the newest are kept");
+    assert_eq!(delivered.len() as u64 + told, world.measured.len() as u64);
+}
+
+#[test]
+fn a_disk_on_which_nothing_fits_any_more_keeps_what_lies_there() {
+    let mut world = World::new(Limits::default());
+    for _ in 0..5 {
+        world.append(Weight::Deciding);
+        world.seal();
+        world.retreat(1);
+    }
+    let before = world.on_disk();
+    assert_eq!(before.len(), 5);
+    world.disk.refuse(Refuses::MoreThan(0));
+    for weight in [Weight::Usual, Weight::Usual, Weight::Usual] {
+        world.append(weight);
+        world.retreat(11);
+        world.seal();
+        world.retreat(1);
+    }
+    assert_eq!(world.on_disk(), before, "changes went for usual rounds");
+    assert_eq!(world.end().delivered, world.measured);
+}

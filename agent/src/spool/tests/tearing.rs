@@ -39,6 +39,8 @@ pub(in crate::spool) enum Refuses {
     Nothing,
     /// New bytes: it is full.
     Growth,
+    /// What would make more bytes of its files than this: others have the rest.
+    MoreThan(usize),
     /// To make sure that anything outlives a power cut.
     Syncs,
     /// Every other change, whichever.
@@ -145,8 +147,21 @@ impl Tearing {
         }
     }
 
+    /// Whether so many bytes more do not fit.
+    fn is_full(&self, more: usize) -> bool {
+        let state = self.state.borrow();
+        match state.refuses {
+            Refuses::Growth => true,
+            Refuses::MoreThan(room) => {
+                let taken: usize = state.files.values().map(|content| content.bytes.len()).sum();
+                taken + more > room
+            }
+            _ => false,
+        }
+    }
+
     /// Makes a change, or half of it, or none.
-    fn change<T>(&self, grows: bool, change: impl FnOnce(&mut State, Option<usize>) -> T) -> io::Result<T> {
+    fn change<T>(&self, is_full: bool, change: impl FnOnce(&mut State, Option<usize>) -> T) -> io::Result<T> {
         let was_alive = self.life.get() != Some(0);
         let end = self.end();
         let mut state = self.state.borrow_mut();
@@ -159,7 +174,7 @@ impl Tearing {
             }
             End::Died => Err(io::Error::other("dead")),
             End::Refused => Err(io::Error::other("refused")),
-            End::Well if grows && state.refuses == Refuses::Growth => {
+            End::Well if is_full => {
                 let part = part(&mut state);
                 change(&mut state, Some(part));
                 Err(io::ErrorKind::StorageFull.into())
@@ -203,7 +218,7 @@ impl Folder for Tearing {
     }
 
     fn create(&self, name: &str) -> io::Result<String> {
-        self.change(true, |state, part| {
+        self.change(self.is_full(0), |state, part| {
             if part.is_none_or(|part| part > 50) {
                 state.files.insert(name.to_owned(), Content::default());
             }
@@ -219,7 +234,7 @@ impl Folder for Tearing {
     }
 
     fn append(&self, file: &mut String, bytes: &[u8]) -> io::Result<()> {
-        self.change(true, |state, part| {
+        self.change(self.is_full(bytes.len()), |state, part| {
             let written = part.map_or(bytes.len(), |part| bytes.len() * part / 100);
             // A file that was removed is written to all the same.
             if let Some(content) = state.files.get_mut(file) {
