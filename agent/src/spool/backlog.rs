@@ -3,6 +3,8 @@
 //! A batch leaves when the collector has it, when it can never have it, or when there is no more room; the last two are
 //! counted.
 
+use std::time::Duration;
+
 use kentongan_model::{plan::PlanRevision, time::Stamp, wire::Batch};
 
 use super::{BatchName, Kept, Place, Spool, SpoolError, folder::Folder, segment::Label};
@@ -55,7 +57,7 @@ impl<F: Folder> Spool<F> {
         let (sequence, rounds) = (batch.sequence, kept.rounds);
         tracing::error!(sequence, rounds, "a spooled batch is damaged and dropped");
         self.drop_rounds(rounds);
-        self.remove(batch, true);
+        self.remove(batch, false);
         Ok(None)
     }
 
@@ -65,13 +67,18 @@ impl<F: Folder> Spool<F> {
         self.remove(batch, false);
     }
 
-    /// The collector will never take the batch: it is dropped and counted.
-    pub fn refuse(&mut self, batch: BatchName) {
+    /// The collector will never take the batch: it is dropped and counted. Flash is written for it once a minute at most, and
+    /// for all that has gone since: who is killed in between has the batch refused again, and tells too much.
+    pub fn refuse(&mut self, batch: BatchName, now: &Stamp) {
         self.is_away = false;
-        if let Some(kept) = self.batches.get(&batch) {
-            self.drop_rounds(kept.rounds);
+        let Some(kept) = self.batches.get(&batch).copied() else { return };
+        self.drop_rounds(kept.rounds);
+        let now = Duration::from_millis(now.mono_ms);
+        let for_good = kept.place == Place::Disk && self.flash.is_due(now);
+        if for_good {
+            self.flash.written(now);
         }
-        self.remove(batch, true);
+        self.remove(batch, for_good);
     }
 
     /// The collector knows other bytes by this batch's name (a spool was copied or set back): it goes on under a new
@@ -98,8 +105,8 @@ impl<F: Folder> Spool<F> {
         Ok(())
     }
 
-    /// Forgets a batch. What goes `for_good` does not come back when the agent is killed or the power is cut; what has
-    /// only been delivered may, from a disk that would have to be written for it.
+    /// Forgets a batch. What goes `for_good` does not come back when the agent is killed or the power is cut; anything else
+    /// may, from a disk that would have to be written for it: it is delivered, refused or found damaged once more.
     pub(super) fn remove(&mut self, batch: BatchName, for_good: bool) {
         let Some(Kept { place, spot, .. }) = self.batches.remove(&batch) else { return };
         match place {

@@ -51,7 +51,7 @@ impl Uplink {
                     sequence,
                     "the collector refuses a batch for good; it is dropped: {said}"
                 );
-                self.keeping.spool().refuse(batch);
+                self.keeping.spool().refuse(batch, &self.clock.stamp());
                 self.delivered(now);
             }
             Disposition::Clash => {

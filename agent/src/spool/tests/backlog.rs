@@ -43,6 +43,41 @@ fn flash_is_spared_as_long_as_deliveries_succeed() {
 }
 
 #[test]
+fn a_backlog_that_is_refused_or_damaged_writes_flash_once_a_minute_and_is_counted_once() {
+    let mut world = World::new(Limits::default());
+    for _ in 0..300 {
+        world.append(Weight::Usual);
+        world.retreat(11);
+        world.seal();
+        world.retreat(1);
+    }
+    world.now.mono_ms += 60_000;
+    let (name, bytes) = world.disk.files(".rounds").pop_last().unwrap();
+    // The last hundred or so.
+    let damaged = bytes
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| if at > bytes.len() / 3 && at % 50 == 0 { byte ^ 1 } else { *byte });
+    world.disk.write(&name, &damaged.collect::<Vec<u8>>());
+    let (before, waiting) = (world.disk.syncs(), world.spool().waiting());
+    let mut turns = 0;
+    while let Some(name) = world.spool().next() {
+        if world.spool().read(name).unwrap().is_some() {
+            world.refuse();
+        }
+        world.now.mono_ms += 500;
+        turns += 1;
+    }
+    let writes = world.disk.syncs() - before;
+    assert!(turns >= 250 && waiting >= 250, "{waiting} waited");
+    assert!((1..=4).contains(&writes), "{writes} writes");
+    let losses = world.spool().losses();
+    assert!(losses.damaged_batches > 10, "{losses:?}");
+    let Outcome { delivered, told } = world.end();
+    assert_eq!((delivered.len() as u64 + told, losses.rounds), (world.measured.len() as u64, 300));
+}
+
+#[test]
 fn a_week_without_the_collector_writes_flash_once_in_ten_minutes_and_for_each_change() {
     let mut world = World::new(Limits::default());
     world.append(Weight::Usual);

@@ -184,8 +184,9 @@ impl World {
     }
 
     fn refuse(&mut self) {
+        let now = self.now;
         if let Some(name) = self.next_unknown() {
-            self.spool().refuse(name);
+            self.spool().refuse(name, &now);
         }
     }
 
