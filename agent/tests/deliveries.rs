@@ -6,7 +6,10 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use kentongan_model::wire::{Batch, MeasuredRound};
+use kentongan_model::{
+    gauge::GaugeKind,
+    wire::{Batch, MeasuredRound},
+};
 use namespaces::Namespace;
 use support::{FakeCollector, Hasty, Mood, beside_agent, beside_agent_of, by_name, plan, target, until};
 
@@ -316,4 +319,26 @@ async fn a_plan_that_cannot_be_followed_is_sent_once_and_the_next_one_as_soon_as
     })
     .await;
     assert_eq!(collector.plans_asked().0, 3);
+}
+
+#[tokio::test]
+async fn the_traffic_is_told_with_the_first_report_so_that_a_restart_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = FakeCollector::start(&plan(vec![target("kec-a/router", "127.0.0.1")], vec![])).await;
+    for life in 1..=2 {
+        let before = collector.arrivals().len();
+        beside_agent(collector.config(folder.path()), async {
+            until("two deliveries came", || collector.arrivals().len() >= before + 2).await;
+        })
+        .await;
+        let of_life = collector.arrivals().split_off(before);
+        let first = of_life.iter().min_by_key(|arrival| arrival.batch.sequence).unwrap();
+        let own = first.batch.gauges.iter().filter(|look| look.device.is_none());
+        let sent = own
+            .flat_map(|look| &look.gauges)
+            .find(|gauge| gauge.label.as_ref().is_some_and(|label| label.kind == GaugeKind::AgentSent));
+        let sent = sent.unwrap_or_else(|| panic!("the first report of life {life} tells no traffic"));
+        // The request for the plan, in thousandths of a byte.
+        assert!(sent.value < 1_000_000, "{sent:?}");
+    }
 }

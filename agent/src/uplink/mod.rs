@@ -60,8 +60,9 @@ pub(crate) struct Uplink {
     /// The plan that the collector has and that cannot be followed.
     unfollowed: Option<PlanRevision>,
     traffic: Traffic,
-    /// When that was last told.
-    traffic_told: Duration,
+    /// When that was last told: at first with the first report, while the count is small, so that the collector sees that it
+    /// began anew.
+    traffic_told: Option<Duration>,
     /// Whether a state has changed since the last report.
     has_changed: bool,
     /// Whether nothing but its time asked for the last report: then its answer may wait.
@@ -81,8 +82,7 @@ impl Uplink {
     ) -> Result<Self, AddressError> {
         let own = config.agent.clone();
         let collector = Collector::new(config, traffic.clone())?;
-        let clock_now = clock.since_boot();
-        let agenda = Agenda::new(clock_now);
+        let agenda = Agenda::new(clock.since_boot());
         Ok(Uplink {
             own,
             collector,
@@ -93,7 +93,7 @@ impl Uplink {
             agenda,
             unfollowed: None,
             traffic: traffic.clone(),
-            traffic_told: clock_now,
+            traffic_told: None,
             has_changed: false,
             is_routine: false,
             left_alone_until: Duration::ZERO,
@@ -169,7 +169,8 @@ impl Uplink {
     }
 
     fn report(&mut self, plan: PlanRevision) {
-        if self.clock.since_boot().saturating_sub(self.traffic_told) >= TRAFFIC_INTERVAL {
+        let now = self.clock.since_boot();
+        if self.traffic_told.is_none_or(|told| now.saturating_sub(told) >= TRAFFIC_INTERVAL) {
             self.tell_traffic(plan);
         }
         let now = self.clock.stamp();
@@ -188,7 +189,7 @@ impl Uplink {
     }
 
     fn tell_traffic(&mut self, plan: PlanRevision) {
-        self.traffic_told = self.clock.since_boot();
+        self.traffic_told = Some(self.clock.since_boot());
         self.keeping.keep_gauges(plan, self.traffic.reading(self.clock.stamp().mono_ms));
     }
 
