@@ -28,6 +28,10 @@ main() {
     command -v sha256sum >/dev/null || fail "sha256sum tidak ada: pasang coreutils-sha256sum" \
         "sha256sum is missing: install coreutils-sha256sum"
 
+    case $ca_file in
+        '' | /*) ;;
+        *) ca_file=$PWD/$ca_file ;;
+    esac
     work=$(mktemp -d /tmp/kentongan.XXXXXX)
     trap 'rm -rf "$work"' EXIT
     cd "$work"

@@ -102,6 +102,12 @@ impl Config {
         Self::parse(&text, path, from_environment)
     }
 
+    /// What such lines of `agent.toml` say that do not tell who the agent is.
+    pub(crate) fn of_router(lines: &str, path: &Path) -> Result<Config, ConfigError> {
+        let nobody = "agent = \"core\"\ncollector = \"\"\n";
+        Self::parse(&format!("{nobody}{lines}"), path, Some(Secret::new("")))
+    }
+
     fn parse(text: &str, path: &Path, from_environment: Option<Secret>) -> Result<Config, ConfigError> {
         let file: File = toml::from_str(text)
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), source: Box::new(error) })?;

@@ -20,12 +20,39 @@ const OPENWRT_MEMORY: &str = "/tmp/kentongan-agent";
 /// What tells OpenWrt from other systems.
 const OPENWRT_MARK: &str = "/etc/openwrt_release";
 
-/// Folders that the configuration has to name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Told {
-    state_dir: Option<PathBuf>,
-    memory_dir: Option<PathBuf>,
-    ca_file: Option<PathBuf>,
+/// What an earlier `agent.toml` may say that the next one says, too.
+const KEPT: [&str; 4] = ["ca_file", "state_dir", "memory_dir", "engine"];
+
+/// What `agent.toml` says beside who the agent is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Its lines.
+    lines: String,
+    /// The certificates that they name.
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+/// What the order says, else what stood there before, line by line: one that is wrong does not take the others along.
+pub(super) fn kept(order: &Order) -> Kept {
+    let before = std::fs::read_to_string(&order.config).unwrap_or_default();
+    // The agent that reads it runs in another folder.
+    let ca_file =
+        order.ca_file.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+    let ordered = ca_file.map(|path| line("ca_file", &path.to_string_lossy()));
+    let is_kept = |line: &&str| KEPT.iter().any(|key| line.trim_start().starts_with(key));
+    let stood = before.lines().filter(is_kept).map(|line| format!("{line}\n"));
+    let folders =
+        [("state_dir", OPENWRT_STATE), ("memory_dir", OPENWRT_MEMORY)].map(|(key, value)| line(key, value));
+    let folders = folders.into_iter().filter(|_| Path::new(OPENWRT_MARK).exists());
+    let mut kept = Kept { lines: String::new(), ca_file: None };
+    for line in ordered.into_iter().chain(stood).chain(folders) {
+        // What has been said already cannot be said again.
+        let lines = kept.lines.clone() + &line;
+        if let Ok(config) = Config::of_router(&lines, &order.config) {
+            kept = Kept { lines, ca_file: config.ca_file };
+        }
+    }
+    kept
 }
 
 /// The token that was drawn for this code before, or a new one. It is on disk before anybody is asked, and stays there: the
@@ -52,46 +79,21 @@ pub(super) fn drawn_token(config: &Path, code: &EnrolmentCode) -> Result<Secret,
 }
 
 /// Writes `agent.toml`.
-pub(super) fn write(order: &Order, agent: &Vantage, token: &Secret) -> Result<(), EnrolError> {
-    let before = Config::read(&order.config).ok();
-    let mut told = match before {
-        Some(before) => Told {
-            state_dir: Some(before.state_dir),
-            memory_dir: Some(before.memory_dir),
-            ca_file: before.ca_file,
-        },
-        None if Path::new(OPENWRT_MARK).exists() => Told {
-            state_dir: Some(OPENWRT_STATE.into()),
-            memory_dir: Some(OPENWRT_MEMORY.into()),
-            ca_file: None,
-        },
-        None => Told::default(),
-    };
-    told.ca_file = order.ca_file.clone().or(told.ca_file);
-    let text = text(agent, &order.collector, token, &told);
+pub(super) fn write(order: &Order, agent: &Vantage, token: &Secret, kept: &Kept) -> Result<(), EnrolError> {
+    let text = [
+        "# Written by `kentongan-agent enrol`. The token is this machine's alone: enrol another one, do not copy it.\n",
+        &line("agent", &agent.to_string()),
+        &line("collector", &order.collector),
+        &line("token", token.expose()),
+        &kept.lines,
+    ]
+    .concat();
     let failed = |source| EnrolError::Write { path: order.config.clone(), source };
     write_whole(&order.config, &[text.as_bytes()], 0o600).map_err(failed)
 }
 
-fn text(agent: &Vantage, collector: &str, token: &Secret, told: &Told) -> String {
-    let mut text = String::from(
-        "# Written by `kentongan-agent enrol`. The token is this machine's alone: enrol another one, do not copy it.\n",
-    );
-    let agent = agent.to_string();
-    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
-    for (key, value) in [
-        ("agent", Some(agent)),
-        ("collector", Some(collector.to_owned())),
-        ("token", Some(token.expose().to_owned())),
-        ("state_dir", path(&told.state_dir)),
-        ("memory_dir", path(&told.memory_dir)),
-        ("ca_file", path(&told.ca_file)),
-    ] {
-        if let Some(value) = value {
-            text.push_str(&format!("{key} = \"{}\"\n", escaped(&value)));
-        }
-    }
-    text
+fn line(key: &str, value: &str) -> String {
+    format!("{key} = \"{}\"\n", escaped(value))
 }
 
 /// As it stands within a basic string of TOML.
@@ -112,6 +114,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::icmp::Engine;
 
     fn order(folder: &Path, ca_file: Option<&str>) -> Order {
         Order {
@@ -131,7 +134,7 @@ mod tests {
         assert_eq!(drawn(&order.code), token);
         assert_eq!(token.expose().len(), 64);
         let agent = "kec-a".parse().unwrap();
-        write(&order, &agent, &token).unwrap();
+        write(&order, &agent, &token, &kept(&order)).unwrap();
         let config = Config::read(&order.config).unwrap();
         assert_eq!((config.agent, config.token), (agent, token.clone()));
         assert_eq!(config.collector, order.collector);
@@ -142,22 +145,52 @@ mod tests {
         assert_ne!(drawn(&next), token, "the next enrolment has a token of its own");
     }
 
-    #[test]
-    fn enrolling_again_keeps_the_folders_and_the_certificates() {
+    /// What the next `agent.toml` says when this stood there.
+    fn enrolled_again(before: &str, ca_file: Option<&str>) -> (Config, Option<PathBuf>) {
         let folder = tempfile::tempdir().unwrap();
-        let order = order(folder.path(), None);
+        let order = order(folder.path(), ca_file);
         std::fs::create_dir_all(order.config.parent().unwrap()).unwrap();
-        let before = "agent = \"kec-b\"\ncollector = \"http://lama\"\ntoken = \"lama\"\n\
-                      state_dir = \"/mnt/flash\"\nmemory_dir = \"/mnt/ram\"\nca_file = \"/ca.pem\"\n";
         std::fs::write(&order.config, before).unwrap();
-        let token = drawn_token(&order.config, &order.code).unwrap();
-        write(&order, &"kec-a".parse().unwrap(), &token).unwrap();
+        let kept = kept(&order);
+        write(&order, &"kec-a".parse().unwrap(), &Secret::new("baru"), &kept).unwrap();
         let config = Config::read(&order.config).unwrap();
-        assert_eq!(config.agent.to_string(), "kec-a");
-        assert_eq!(
-            [config.state_dir, config.memory_dir, config.ca_file.unwrap()],
-            ["/mnt/flash", "/mnt/ram", "/ca.pem"].map(PathBuf::from)
-        );
+        assert_eq!((config.agent.to_string().as_str(), config.token.expose()), ("kec-a", "baru"));
+        assert_eq!(config.collector, order.collector);
+        (config, kept.ca_file)
+    }
+
+    const BEFORE: &str = "agent = \"kec-b\"\ncollector = \"http://lama\"\ntoken = \"lama\"\n\
+        state_dir = \"/mnt/flash\" # USB\nmemory_dir = \"/mnt/ram\"\nca_file = \"/ca.pem\"\nengine = \"surge-ping\"\n";
+
+    #[test]
+    fn enrolling_again_keeps_the_folders_the_certificates_and_the_engine_whatever_else_is_wrong() {
+        for before in [
+            BEFORE.to_owned(),
+            BEFORE.replace("token = \"lama\"", "token = \"lama"),
+            BEFORE.replace("token = ", "sandi = "),
+            BEFORE.replace("token = \"lama\"\n", ""),
+        ] {
+            let (config, asked_with) = enrolled_again(&before, None);
+            assert_eq!(
+                [config.state_dir, config.memory_dir, config.ca_file.unwrap()],
+                ["/mnt/flash", "/mnt/ram", "/ca.pem"].map(PathBuf::from)
+            );
+            assert_eq!(config.engine, Engine::SurgePing);
+            assert_eq!(
+                asked_with,
+                Some("/ca.pem".into()),
+                "the collector is asked with the certificates that are kept"
+            );
+        }
+        let (config, _) = enrolled_again(&BEFORE.replace("\"/mnt/ram\"", "/mnt/ram"), None);
+        assert_eq!((config.state_dir, config.engine), ("/mnt/flash".into(), Engine::SurgePing));
+    }
+
+    #[test]
+    fn certificates_are_named_so_that_they_are_found_from_any_folder() {
+        let (config, asked_with) = enrolled_again(BEFORE, Some("ca-kabupaten.pem"));
+        let here = std::env::current_dir().unwrap().join("ca-kabupaten.pem");
+        assert_eq!((config.ca_file, asked_with), (Some(here.clone()), Some(here)));
     }
 
     #[test]

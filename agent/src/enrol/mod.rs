@@ -126,20 +126,21 @@ pub fn succeeded(agent: &Vantage, order: &Order, language: Language) -> String {
     }
 }
 
-/// Enrols, and writes `agent.toml`. What stood there before about folders and certificates stays.
+/// Enrols, and writes `agent.toml`. What stood there before about folders, certificates and engine stays.
 ///
 /// # Errors
 /// When the collector cannot be reached or refuses, or nothing can be written. It may be tried again.
 pub async fn enrol(order: &Order) -> Result<Vantage, EnrolError> {
     let token = file::drawn_token(&order.config, &order.code)?;
+    let kept = file::kept(order);
     let asked = Enrolment { code: order.code.clone(), token_sha256: TokenDigest::of(token.expose()) };
     let json = serde_json::to_string(&asked).unwrap_or_default();
     let mut tried = 1;
     loop {
-        let said = post(&order.collector, order.ca_file.as_ref(), "/api/v1/enrol", &json).await?;
+        let said = post(&order.collector, kept.ca_file.as_ref(), "/api/v1/enrol", &json).await?;
         match judge(said, tried) {
             Next::Done(agent) => {
-                file::write(order, &agent, &token)?;
+                file::write(order, &agent, &token, &kept)?;
                 return Ok(agent);
             }
             Next::Again(pause) => {
