@@ -181,6 +181,57 @@ fn the_debian_package_and_its_unit_are_in_order() -> Result<()> {
     Ok(())
 }
 
+/// A package with the unit and the scripts of ours and nothing else, and dpkg on a root of its own.
+struct Debian {
+    folder: tempfile::TempDir,
+}
+
+impl Debian {
+    fn make() -> Result<Debian> {
+        let debian = Debian { folder: tempfile::tempdir()? };
+        let made = debian.sh(
+            "mkdir -p root/etc root/var/lib/dpkg/info root/var/lib/dpkg/updates package/DEBIAN package/lib/systemd/system
+             touch root/var/lib/dpkg/status
+             cp \"$SOURCE/deploy/debian/kentongan-agent.service\" package/lib/systemd/system
+             install -m755 -t package/DEBIAN \"$SOURCE\"/deploy/debian/p*
+             printf 'Package: kentongan-agent\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: a\n' \
+               >package/DEBIAN/control
+             dpkg-deb --root-owner-group --build package package.deb",
+        )?;
+        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Ok(debian)
+    }
+
+    fn sh(&self, script: &str) -> Result<Output> {
+        let mut command = Command::new("sh");
+        command.current_dir(self.folder.path()).env("SOURCE", SOURCE).args(["-ec", script]);
+        Ok(command.output()?)
+    }
+
+    /// Does something, and tells whether the agent starts with the machine then.
+    fn starts_after(&self, script: &str) -> Result<bool> {
+        let dpkg = "dpkg() { command dpkg --root=\"$PWD/root\" --force-script-chrootless --force-not-root \"$@\"; }";
+        let done = self.sh(&format!("{dpkg}\n{script}"))?;
+        ensure!(done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stderr));
+        let link = "root/etc/systemd/system/multi-user.target.wants/kentongan-agent.service";
+        Ok(self.folder.path().join(link).is_symlink())
+    }
+}
+
+#[test]
+fn a_package_that_was_removed_and_comes_back_starts_with_the_machine_unless_somebody_disabled_it() -> Result<()> {
+    let debian = Debian::make()?;
+    assert!(debian.starts_after("dpkg -i package.deb")?, "when it is new");
+    assert!(debian.starts_after("dpkg -r kentongan-agent; dpkg -i package.deb")?, "when it was removed and comes back");
+    assert!(debian.starts_after("dpkg -i package.deb")?, "after an upgrade");
+    debian.starts_after("systemctl --root=\"$PWD/root\" disable kentongan-agent")?;
+    assert!(!debian.starts_after("dpkg -i package.deb")?, "after an upgrade, though it was disabled");
+    assert!(!debian.starts_after("dpkg -r kentongan-agent; dpkg -i package.deb")?, "though it was disabled");
+    assert!(!debian.starts_after("dpkg --purge kentongan-agent")?, "a link is left of a package that was purged");
+    assert!(debian.starts_after("dpkg -i package.deb")?, "when it is new again");
+    Ok(())
+}
+
 #[test]
 fn every_script_of_the_packages_is_what_shellcheck_calls_a_script() -> Result<()> {
     let scripts = [
