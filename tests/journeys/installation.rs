@@ -181,6 +181,40 @@ fn the_debian_package_and_its_unit_are_in_order() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_script_names_certificates_so_that_they_are_found_from_the_folder_that_it_works_in() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let stubs = "mkdir bin
+        for name in id dpkg systemctl kentongan-agent curl; do
+            printf '#!/bin/sh\\necho \"%s $*\" >>\"$TOLD\"\\n' $name >bin/$name
+            chmod +x bin/$name
+        done
+        echo 'echo 0' >>bin/id
+        echo 'echo amd64' >>bin/dpkg
+        cat >>bin/curl <<'END'
+        for out in \"$@\"; do [ \"${before:-}\" = -o ] && break; before=$out; done
+        printf x >\"$out\"
+        package=kentongan-agent_1_amd64.deb
+        [ \"$out\" != SHA256SUMS ] || printf x | sha256sum | sed \"s/-\\$/$package/\" >SHA256SUMS\nEND
+        PATH=$PWD/bin:$PATH sh \"$SOURCE/deploy/install.sh\" https://k.example KODE --ca-file ca.pem";
+    let mut installed = Command::new("sh");
+    installed
+        .current_dir(&folder)
+        .args(["-ec", stubs])
+        .env("SOURCE", SOURCE)
+        .env("TOLD", folder.path().join("told"));
+    let output = installed.output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = std::fs::read_to_string(folder.path().join("told"))?;
+    let ca_file = folder.path().join("ca.pem").display().to_string();
+    assert_eq!(told.matches(&format!("--cacert {ca_file} ")).count(), 2, "{told}");
+    assert!(
+        told.contains(&format!("enrol https://k.example KODE --lang id --ca-file {ca_file}\n")),
+        "{told}"
+    );
+    Ok(())
+}
+
 /// A package with the unit and the scripts of ours and nothing else, and dpkg on a root of its own.
 struct Debian {
     folder: tempfile::TempDir,
@@ -210,7 +244,8 @@ impl Debian {
 
     /// Does something, and tells whether the agent starts with the machine then.
     fn starts_after(&self, script: &str) -> Result<bool> {
-        let dpkg = "dpkg() { command dpkg --root=\"$PWD/root\" --force-script-chrootless --force-not-root \"$@\"; }";
+        let dpkg =
+            "dpkg() { command dpkg --root=\"$PWD/root\" --force-script-chrootless --force-not-root \"$@\"; }";
         let done = self.sh(&format!("{dpkg}\n{script}"))?;
         ensure!(done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stderr));
         let link = "root/etc/systemd/system/multi-user.target.wants/kentongan-agent.service";
@@ -219,15 +254,22 @@ impl Debian {
 }
 
 #[test]
-fn a_package_that_was_removed_and_comes_back_starts_with_the_machine_unless_somebody_disabled_it() -> Result<()> {
+fn a_package_that_was_removed_and_comes_back_starts_with_the_machine_unless_somebody_disabled_it()
+-> Result<()> {
     let debian = Debian::make()?;
     assert!(debian.starts_after("dpkg -i package.deb")?, "when it is new");
-    assert!(debian.starts_after("dpkg -r kentongan-agent; dpkg -i package.deb")?, "when it was removed and comes back");
+    assert!(
+        debian.starts_after("dpkg -r kentongan-agent; dpkg -i package.deb")?,
+        "when it was removed and comes back"
+    );
     assert!(debian.starts_after("dpkg -i package.deb")?, "after an upgrade");
     debian.starts_after("systemctl --root=\"$PWD/root\" disable kentongan-agent")?;
     assert!(!debian.starts_after("dpkg -i package.deb")?, "after an upgrade, though it was disabled");
     assert!(!debian.starts_after("dpkg -r kentongan-agent; dpkg -i package.deb")?, "though it was disabled");
-    assert!(!debian.starts_after("dpkg --purge kentongan-agent")?, "a link is left of a package that was purged");
+    assert!(
+        !debian.starts_after("dpkg --purge kentongan-agent")?,
+        "a link is left of a package that was purged"
+    );
     assert!(debian.starts_after("dpkg -i package.deb")?, "when it is new again");
     Ok(())
 }
