@@ -116,8 +116,14 @@ impl Add {
         let GivenOut { code, expires_at } = given_out.map_err(|error| crate::failed(&error))?;
         let until = expires_at.to_jiff().to_zoned(network.timezone.clone());
         let until = until.strftime("%Y-%m-%d %H:%M %Z").to_string();
-        let order =
-            Order { site: &self.site, url: self.url.trim_end_matches('/'), code: &code, until: &until };
+        let sums = settings.collector.packages.join("SHA256SUMS");
+        let order = Order {
+            site: &self.site,
+            url: self.url.trim_end_matches('/'),
+            code: &code,
+            until: &until,
+            sums: &std::fs::read_to_string(sums).unwrap_or_default(),
+        };
         print!("{}", order.text(self.kind));
         for caution in command::cautions(&self.url, self.kind, &settings.collector.packages) {
             eprintln!("note: {caution}");

@@ -21,12 +21,14 @@ pub(super) struct Order<'a> {
     pub(super) url: &'a str,
     pub(super) code: &'a EnrolmentCode,
     pub(super) until: &'a str,
+    /// `SHA256SUMS` of the folder of packages.
+    pub(super) sums: &'a str,
 }
 
 impl Order<'_> {
     /// What is printed.
     pub(super) fn text(&self, kind: Kind) -> String {
-        let Order { site, url, code, until } = self;
+        let Order { site, url, code, until, .. } = self;
         let good = format!(
             "The code is good once, until {until}. It may be passed on by chat: it is no password.\n"
         );
@@ -39,34 +41,53 @@ impl Order<'_> {
                  \x20 curl -fsSL {url}/install | sh -s -- {url} {code}\n\n{good}"
             ),
             Kind::Installed => format!(
-                "Run this as root where the agent of {site} is installed:\n\n\
-                 \x20 kentongan-agent enrol {url} {code}\n\n{good}"
+                "Run this as root where the agent of {site} is installed, on OpenWrt:\n\n\
+                 \x20 kentongan-agent enrol {url} {code} && /etc/init.d/kentongan-agent restart\n\n\
+                 On Debian:\n\n\
+                 \x20 kentongan-agent enrol {url} {code} && systemctl restart kentongan-agent\n\n{good}"
             ),
             Kind::Routeros => format!(
                 "Paste this into the terminal of {site}'s RouterOS 7 (its container package is installed, and device-mode \
-                 allows containers; docs/packages.md tells how):\n\n{}\n{good}",
-                self.routeros()
+                 allows containers; docs/packages.md tells how):\n\n{}\n{}{good}",
+                self.routeros(),
+                self.images()
             ),
         }
     }
 
-    /// A virtual port of its own, address translation to everywhere, and the container that enrols at its first start.
+    /// The sums of the images, to compare with those that came.
+    fn images(&self) -> String {
+        let images = self.sums.lines().filter(|line| line.ends_with(".tar"));
+        let images: String = images.map(|line| format!("  {line}\n")).collect();
+        if images.is_empty() {
+            return images;
+        }
+        format!(
+            "SHA-256 of the images (RouterOS computes none: compare where a computer fetched them):\n\n{images}\n"
+        )
+    }
+
+    /// A virtual port of its own, address translation to everywhere, a folder in memory for what is being measured, and the
+    /// container that enrols at its first start.
     fn routeros(&self) -> String {
         let Order { url, code, .. } = self;
+        let check = if url.starts_with("https:") { "check-certificate=yes " } else { "" };
         [
             "/interface/veth add name=kentongan address=172.31.255.2/30 gateway=172.31.255.1",
             "/ip/address add address=172.31.255.1/30 interface=kentongan",
             "/ip/firewall/nat add chain=srcnat src-address=172.31.255.2 action=masquerade comment=kentongan",
             "/container/mounts add name=kentongan-etc src=kentongan/etc dst=/etc/kentongan",
             "/container/mounts add name=kentongan-state src=kentongan/state dst=/var/lib/kentongan-agent",
+            "/disk add type=tmpfs tmpfs-max-size=8M slot=kentongan-ram",
+            "/container/mounts add name=kentongan-ram src=kentongan-ram dst=/run/kentongan-agent",
             &format!("/container/envs add name=kentongan key=KENTONGAN_COLLECTOR value=\"{url}\""),
             &format!("/container/envs add name=kentongan key=KENTONGAN_CODE value=\"{code}\""),
             &format!(
-                ":local machine [/system/resource get architecture-name]; /tool/fetch \
+                ":local machine [/system/resource get architecture-name]; /tool/fetch {check}\
                  url=\"{url}/packages/kentongan-agent_$machine.tar\" dst-path=kentongan-agent.tar"
             ),
             "/container add file=kentongan-agent.tar interface=kentongan root-dir=kentongan/root \
-             mounts=kentongan-etc,kentongan-state envlist=kentongan logging=yes start-on-boot=yes",
+             mounts=kentongan-etc,kentongan-state,kentongan-ram envlist=kentongan logging=yes start-on-boot=yes",
             ":delay 10s; /container/start [find interface=kentongan]",
         ]
         .iter()
@@ -115,7 +136,8 @@ mod tests {
         let site = "kec-kutoarjo".parse().unwrap();
         let code = EnrolmentCode::from_random([5; 12]);
         let (url, until) = ("https://monitor.example.go.id", "2026-11-29 08:00 WIB");
-        Order { site: &site, url, code: &code, until }.text(kind)
+        let sums = "5e1f  kentongan-agent_0.1.0_amd64.deb\n77aa  kentongan-agent_arm64.tar\n88bb  kentongan-agent_arm.tar\n";
+        Order { site: &site, url, code: &code, until, sums }.text(kind)
     }
 
     #[test]
