@@ -72,7 +72,10 @@ fn office() -> Result<(Namespace, Office)> {
     let (programs, packages) = (network.lab().folder("programs")?, network.lab().folder("packages")?);
     let target = programs.join("x86_64-unknown-linux-musl");
     std::fs::create_dir(&target)?;
-    std::fs::copy(binary("kentongan-agent")?, target.join("kentongan-agent"))?;
+    // Without what a debugger wants, which would take a minute to pack.
+    let mut strip = Command::new("strip");
+    strip.arg("-o").arg(target.join("kentongan-agent")).arg(binary("kentongan-agent")?);
+    ensure!(strip.status()?.success(), "strip is missing; is binutils installed?");
     let packed = Command::new(format!("{SOURCE}/deploy/packages")).args([&programs, &packages]).output()?;
     ensure!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
     let inventory = SAMPLE.replacen("# agent = true", "agent = true", 1);
