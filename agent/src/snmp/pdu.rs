@@ -15,6 +15,8 @@ pub(super) const REPORT: u8 = 0xa8;
 
 /// Objects that an answer may have: more than any question asks for.
 const MAX_OBJECTS: usize = 512;
+/// Numbers that an OID may have (RFC 3416 section 4.1), each of 32 bits, which take five bytes at most.
+const MAX_ARCS: usize = 128;
 
 /// What is asked, by OIDs as BER bytes.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +74,7 @@ impl<'a> Value<'a> {
     fn read(from: &mut AsnReader<'a>) -> Result<Self, NoBer> {
         let tag = from.peek_byte()?;
         if tag == OBJECT_ID {
-            return Ok(Value::Id(from.read_raw(tag)?));
+            return Ok(Value::Id(object_id(from)?));
         }
         let mut ahead = from.clone();
         let read = ahead.next();
@@ -178,10 +180,18 @@ impl<'a> Objects<'a> {
         }
         Some((|| {
             let mut object = enter(&mut self.0, SEQUENCE)?;
-            let oid = object.read_raw(OBJECT_ID)?;
+            let oid = object_id(&mut object)?;
             Ok((oid, Value::read(&mut object)?))
         })())
     }
+}
+
+/// An OID as BER bytes. Tables are kept by their indexes: one that is longer than any index would fill the memory.
+fn object_id<'a>(from: &mut AsnReader<'a>) -> Result<&'a [u8], NoBer> {
+    let oid = from.read_raw(OBJECT_ID)?;
+    // The first two numbers share theirs.
+    let arcs = 1 + oid.iter().filter(|byte| **byte < 0x80).count();
+    if arcs > MAX_ARCS || oid.len() > 5 * MAX_ARCS { Err(NoBer) } else { Ok(oid) }
 }
 
 impl<'a> Iterator for Objects<'a> {

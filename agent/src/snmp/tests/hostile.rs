@@ -121,6 +121,23 @@ async fn a_reply_of_64_kilobytes_is_cut_down_or_refused() {
     assert!(device.poll(NOW).await.is_err());
 }
 
+#[tokio::test]
+async fn an_index_longer_than_any_is_refused_before_it_is_kept() {
+    let fake = Fake::start([]).await;
+    for (arcs, bytes, is_taken) in [(128, 0, true), (129, 0, false), (3, 60_000, false)] {
+        fake.behave(move |question, _| {
+            let mut oid = Column::Name.oid();
+            // Numbers of one byte each, and one that many bytes of nothing make long.
+            oid.extend(vec![0x80; bytes]);
+            oid.extend(vec![1; arcs - 1 - oid.len().min(arcs - 1)]);
+            vec![question.reply(0, 0, &[(oid, text("x")), (Column::Alias.at(1), text("x"))])]
+        });
+        let told = walk(&fake).await;
+        let is_malformed = matches!(told, Err(SnmpError::Malformed(_)));
+        assert_eq!(!is_malformed, is_taken, "{arcs} numbers, {bytes} bytes: {told:?}");
+    }
+}
+
 /// A profile that takes all of ifTable for gauges, named by each other.
 const EVERYTHING: &str = "
 name = 'everything'
