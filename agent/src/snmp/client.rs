@@ -26,6 +26,8 @@ pub struct Client {
     pub(super) patience: Patience,
     /// The time since boot when the poll began: v3 counts on with it.
     pub(super) now: Duration,
+    /// Whether it has answered GETNEXT where it left GETBULK without an answer.
+    pub(super) is_bulkless: bool,
 }
 
 enum Security {
@@ -49,7 +51,7 @@ impl Client {
                 }
             }
         };
-        Client { exchange, address, security, patience, now: Duration::ZERO }
+        Client { exchange, address, security, patience, now: Duration::ZERO, is_bulkless: false }
     }
 
     /// Whether the device speaks v1 only: without 64-bit counters, and without GETBULK.
@@ -69,13 +71,14 @@ impl Client {
         Ok(answer)
     }
 
-    /// What follows the given OIDs: up to `rows` times as many objects, row by row. In v1 there is one row.
+    /// What follows the given OIDs: up to `rows` times as many objects, row by row. In v1 there is one row. One row is
+    /// asked for as v1 does in any version: some devices know no GETBULK.
     pub(super) async fn following<O: AsRef<[u8]>>(
         &mut self,
         oids: &[O],
         rows: u16,
     ) -> Result<Answer, SnmpError> {
-        let (question, most) = if self.is_v1() {
+        let (question, most) = if self.is_v1() || rows <= 1 {
             (Question::Next(oids), oids.len())
         } else {
             (Question::Bulk { oids, once: 0, rows }, oids.len() * usize::from(rows))
@@ -146,10 +149,12 @@ impl Client {
         Err(SnmpError::Refused(Refusal::Engine))
     }
 
-    /// After an error: what was agreed with the device may no longer hold.
-    pub(super) fn start_over(&mut self, error: &SnmpError) {
-        if let Security::User(usm) = &mut self.security {
-            usm.start_over(!matches!(error, SnmpError::Timeout | SnmpError::Socket(_)));
+    /// After an error: what was agreed with the device may no longer hold. Tells whether it is asked otherwise from now
+    /// on, so that it may answer.
+    pub(super) fn start_over(&mut self) -> bool {
+        match &mut self.security {
+            Security::User(usm) => usm.start_over(),
+            _ => false,
         }
     }
 }

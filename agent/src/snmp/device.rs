@@ -92,8 +92,9 @@ impl Device {
             match polled.unwrap_or(Err(SnmpError::Timeout)) {
                 Ok(reading) => return Ok(reading),
                 Err(error) => {
-                    self.client.start_over(&error);
-                    let is_out_of_reach = matches!(error, SnmpError::Timeout | SnmpError::Socket(_));
+                    let is_asked_otherwise = self.client.start_over();
+                    let is_out_of_reach =
+                        matches!(error, SnmpError::Timeout | SnmpError::Socket(_)) && !is_asked_otherwise;
                     if is_out_of_reach || self.is_silent || attempt == ATTEMPTS {
                         return Err(error);
                     }
@@ -107,8 +108,8 @@ impl Device {
     pub(super) async fn look(&mut self, plan: &LoadedPlan, now: Duration) -> Result<Vec<Gauge>, SnmpError> {
         let looking = self.gauges.look(&mut self.client, &plan.plan.profiles, plan.revision, now);
         let looked = tokio::time::timeout(LOOK_TIMEOUT, looking).await.unwrap_or(Err(SnmpError::Timeout));
-        if let Err(error) = &looked {
-            self.client.start_over(error);
+        if looked.is_err() {
+            self.client.start_over();
         }
         looked
     }

@@ -18,13 +18,5 @@ pub(crate) async fn describe(
     let address = SocketAddr::new(device.address, device.port);
     let mut client = Client::new(Arc::clone(exchange), address, &device.access, PATIENCE);
     client.now = now;
-    let identity = match identity::ask(&mut client).await {
-        // Once more, for devices that lengthen their keys the other way.
-        Err(error @ SnmpError::Refused(_)) => {
-            client.start_over(&error);
-            identity::ask(&mut client).await?
-        }
-        identity => identity?,
-    };
-    Ok(identity.description)
+    Ok(identity::meet(&mut client).await?.description)
 }

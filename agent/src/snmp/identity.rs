@@ -36,6 +36,14 @@ pub(super) async fn ask(client: &mut Client) -> Result<Identity, SnmpError> {
     Ok(identity)
 }
 
+/// Asks a device that is new to us what it is: once more if it refuses, or may answer when it is asked otherwise.
+pub(super) async fn meet(client: &mut Client) -> Result<Identity, SnmpError> {
+    match ask(client).await {
+        Err(error) if client.start_over() || matches!(error, SnmpError::Refused(_)) => ask(client).await,
+        identity => identity,
+    }
+}
+
 impl Identity {
     fn take(&mut self, (oid, value): (&[u8], Value<'_>)) {
         match value {

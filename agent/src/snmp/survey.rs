@@ -73,14 +73,7 @@ pub async fn survey(
 ) -> Result<Survey, SnmpError> {
     let mut client = Client::new(exchange, address, access, patience);
     client.now = now;
-    let identity = match identity::ask(&mut client).await {
-        // Once more, for devices that lengthen their keys the other way.
-        Err(error @ SnmpError::Refused(_)) => {
-            client.start_over(&error);
-            identity::ask(&mut client).await?
-        }
-        identity => identity?,
-    };
+    let identity = identity::meet(&mut client).await?;
     let apply = profiles.iter().filter(|one| one.is_for(&identity.object_id, &identity.description));
     let mut survey = Survey {
         object_id: ObjectId::of_ber(&identity.object_id),

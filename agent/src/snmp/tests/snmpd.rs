@@ -4,14 +4,15 @@ use std::{
     net::UdpSocket,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use kentongan_model::plan::{Access, AuthProtocol, PrivacyProtocol};
 
 use super::{
-    super::{SnmpError, device::Reading, usm::Refusal},
-    NOW, device, v2c,
+    super::{SnmpError, client::Client, columns::SYS_UP_TIME, device::Reading, usm::Refusal},
+    NOW, PATIENCE, device, v2c,
 };
 
 struct Snmpd {
@@ -25,6 +26,7 @@ rocommunity public 127.0.0.1
 createUser sha1aes SHA \"kata-sandi-satu\" AES \"kata-sandi-dua\"
 createUser sha256aes SHA-256 \"kata-sandi-satu\" AES \"kata-sandi-dua\"
 createUser sha1aes256 SHA \"kata-sandi-satu\" AES-256 \"kata-sandi-dua\"
+createUser sha1aes256c SHA \"kata-sandi-satu\" AES-256-C \"kata-sandi-dua\"
 createUser sha256aes256 SHA-256 \"kata-sandi-satu\" AES-256 \"kata-sandi-dua\"
 createUser md5des MD5 \"kata-sandi-satu\" DES \"kata-sandi-dua\"
 createUser sha512auth SHA-512 \"kata-sandi-satu\"
@@ -32,6 +34,7 @@ createUser terbuka
 rouser sha1aes priv
 rouser sha256aes priv
 rouser sha1aes256 priv
+rouser sha1aes256c priv
 rouser sha256aes256 priv
 rouser md5des priv
 rouser sha512auth auth
@@ -112,6 +115,7 @@ async fn every_version_and_security_level_reads_the_loopback_interface() {
         ("v3 SHA, AES", v3("sha1aes", Some(AuthProtocol::Sha1), Some(PrivacyProtocol::Aes128))),
         ("v3 SHA-256, AES", v3("sha256aes", Some(AuthProtocol::Sha256), Some(PrivacyProtocol::Aes128))),
         ("v3 SHA, AES-256", v3("sha1aes256", Some(AuthProtocol::Sha1), Some(PrivacyProtocol::Aes256))),
+        ("v3 SHA, AES-256-C", v3("sha1aes256c", Some(AuthProtocol::Sha1), Some(PrivacyProtocol::Aes256))),
         (
             "v3 SHA-256, AES-256",
             v3("sha256aes256", Some(AuthProtocol::Sha256), Some(PrivacyProtocol::Aes256)),
@@ -127,6 +131,26 @@ async fn every_version_and_security_level_reads_the_loopback_interface() {
         let again = device.poll(NOW).await.unwrap_or_else(|error| panic!("{name}, again: {error}"));
         // snmpd reads its counters every few seconds only.
         assert!(again.interfaces[0].counters[0] >= reading.interfaces[0].counters[0], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_lengthened_the_other_way_until_one_has_worked_and_stay_so() {
+    let snmpd = Snmpd::start().await;
+    for (user, flips) in [("sha1aes256", false), ("sha1aes256c", true)] {
+        let access = v3(user, Some(AuthProtocol::Sha1), Some(PrivacyProtocol::Aes256));
+        let address = ([127, 0, 0, 1], snmpd.port).into();
+        let mut client = Client::new(Arc::default(), address, &access, PATIENCE);
+        if flips {
+            // snmpd drops what it cannot decrypt without a word.
+            let error = client.get(&[SYS_UP_TIME]).await.unwrap_err();
+            assert!(matches!(error, SnmpError::Timeout), "{error}");
+            assert!(client.start_over());
+        }
+        for _ in 0..2 {
+            client.get(&[SYS_UP_TIME]).await.unwrap_or_else(|error| panic!("{user}: {error}"));
+            assert!(!client.start_over(), "{user}: no error after that is one of the keys");
+        }
     }
 }
 

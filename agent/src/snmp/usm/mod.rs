@@ -5,6 +5,7 @@
 //! question was refused, or which engine to ask instead.
 
 mod keys;
+mod message;
 mod privacy;
 
 use std::{sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use snmp2::AsnReader;
 
 pub(super) use keys::KeyRing;
 use keys::{Extension, Hash};
+use message::{Parameters, head, pdu_of_scoped, scoped};
 
 use super::{
     ber::{NoBer, OCTET_STRING, SEQUENCE, Writer, enter, integer},
@@ -26,8 +28,6 @@ const MODEL: i32 = 3;
 const SIGNED: u8 = 1;
 const SEALED: u8 = 2;
 const REPORTABLE: u8 = 4;
-/// The longest message that is taken (RFC 3412 section 6): what fits a datagram.
-const MAX_MESSAGE: i32 = 65_507;
 /// How far a signed answer's clock may lag behind (RFC 3414 section 2.2.3), in seconds.
 const WINDOW: u32 = 150;
 /// The counters of reports, 1.3.6.1.6.3.15.1.1 (SNMP-USER-BASED-SM-MIB).
@@ -75,6 +75,8 @@ pub(super) struct Usm {
     auth: Option<(Hash, Arc<[u8]>)>,
     privacy: Option<(PrivacyProtocol, Arc<[u8]>)>,
     extension: Extension,
+    /// The engine that has answered what was encrypted with keys of this extension.
+    settled: Vec<u8>,
     engine: Option<Engine>,
     salt: u64,
 }
@@ -89,16 +91,6 @@ struct Engine {
     read_at: Duration,
     auth_key: Vec<u8>,
     privacy_key: Vec<u8>,
-}
-
-/// The parameters of a message (UsmSecurityParameters).
-struct Parameters<'a> {
-    engine: &'a [u8],
-    boots: u32,
-    time: u32,
-    user: &'a [u8],
-    signature: &'a [u8],
-    salt: &'a [u8],
 }
 
 impl Usm {
@@ -121,18 +113,24 @@ impl Usm {
                 None => None,
             },
             extension: Extension::default(),
+            settled: Vec::new(),
             engine: None,
             salt: crate::chance::u64(),
         })
     }
 
-    /// Forgets the device: it is asked for its engine again. If it did not like what it was sent, keys that were
-    /// made longer are made the other way.
-    pub(super) fn start_over(&mut self, disliked: bool) {
-        self.engine = None;
-        if disliked {
+    /// Forgets the device: it is asked for its engine again. If that has never answered what was encrypted for it, keys
+    /// that were made longer are made the other way, which is told: many drop what they cannot decrypt without a word.
+    pub(super) fn start_over(&mut self) -> bool {
+        let engine = self.engine.take();
+        let is_lengthened = matches!((&self.auth, &self.privacy), (Some((_, key)), Some((protocol, _)))
+            if key.len() < privacy::key_length(*protocol));
+        let may_differ = is_lengthened && engine.is_some_and(|engine| engine.id != self.settled);
+        if may_differ {
             self.extension = self.extension.other();
+            self.settled.clear();
         }
+        may_differ
     }
 
     /// A question as it travels. While the engine is not known, the question is for that.
@@ -238,6 +236,9 @@ impl Usm {
         if signed && !engine.follow(&parameters, now) {
             return Ok(Err(Refusal::Engine));
         }
+        if self.privacy.is_some() {
+            self.settled.clone_from(&engine.id);
+        }
         Ok(Ok(Opened::Answer(answer)))
     }
 
@@ -338,63 +339,4 @@ impl Engine {
         }
         true
     }
-}
-
-impl<'a> Parameters<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, NoBer> {
-        let mut list = enter(&mut AsnReader::from_bytes(bytes), SEQUENCE)?;
-        let natural = |number: i32| u32::try_from(number).map_err(|_| NoBer);
-        Ok(Parameters {
-            engine: list.read_raw(OCTET_STRING)?,
-            boots: natural(integer(&mut list)?)?,
-            time: natural(integer(&mut list)?)?,
-            user: list.read_raw(OCTET_STRING)?,
-            signature: list.read_raw(OCTET_STRING)?,
-            salt: list.read_raw(OCTET_STRING)?,
-        })
-    }
-}
-
-/// Writes version, header and parameters in front of the data. Tells how far from the end the signature begins.
-fn head(writer: &mut Writer, parameters: &Parameters<'_>, flags: u8, id: i32) -> usize {
-    let whole = writer.end();
-    let list = writer.end();
-    writer.element(OCTET_STRING, parameters.salt);
-    let signature = writer.end();
-    writer.bytes(parameters.signature);
-    let begins = writer.end();
-    writer.close(OCTET_STRING, signature);
-    writer.element(OCTET_STRING, parameters.user);
-    // Both were read as what they are written as.
-    writer.integer(parameters.time.cast_signed());
-    writer.integer(parameters.boots.cast_signed());
-    writer.element(OCTET_STRING, parameters.engine);
-    writer.close(SEQUENCE, list);
-    writer.close(OCTET_STRING, whole);
-
-    let header = writer.end();
-    writer.integer(MODEL);
-    writer.element(OCTET_STRING, &[flags]);
-    writer.integer(MAX_MESSAGE);
-    writer.integer(id);
-    writer.close(SEQUENCE, header);
-    writer.integer(VERSION);
-    begins
-}
-
-fn scoped<O: AsRef<[u8]>>(writer: &mut Writer, engine: &[u8], question: &Question<'_, O>, id: i32) {
-    let whole = writer.end();
-    question.write(writer, id);
-    writer.element(OCTET_STRING, &[]);
-    writer.element(OCTET_STRING, engine);
-    writer.close(SEQUENCE, whole);
-}
-
-/// Where the PDU of a scoped PDU begins.
-fn pdu_of_scoped(bytes: &[u8]) -> Result<usize, NoBer> {
-    let mut whole = AsnReader::from_bytes(bytes);
-    let mut scoped = enter(&mut whole, SEQUENCE)?;
-    scoped.read_raw(OCTET_STRING)?;
-    scoped.read_raw(OCTET_STRING)?;
-    Ok(bytes.len() - whole.bytes_left() - scoped.bytes_left())
 }
