@@ -40,7 +40,10 @@ async fn walk_on(
     // Place of the column, and where it is to go on.
     let mut open: Vec<(usize, Vec<u8>)> = columns.iter().cloned().enumerate().collect();
     let mut rows = ROWS.min(OBJECTS / columns.len().max(1)).max(1);
-    let mut seen = 0;
+    if client.is_bulkless {
+        rows = 1;
+    }
+    let (mut seen, mut unanswered) = (0, false);
     while !open.is_empty() && seen < most {
         // Many rows are asked for once: a smaller question may get what a second such question would not.
         client.patience.tries = if rows > 1 { 1 } else { tries };
@@ -55,12 +58,15 @@ async fn walk_on(
                 continue;
             }
             // tooBig; or an answer so long that it is lost on the way.
-            Err(SnmpError::Status { status: 1, .. } | SnmpError::Timeout) if rows > 1 => {
+            Err(error @ (SnmpError::Status { status: 1, .. } | SnmpError::Timeout)) if rows > 1 => {
+                unanswered = matches!(error, SnmpError::Timeout);
                 rows = if rows > 4 { 4 } else { 1 };
                 continue;
             }
             Err(error) => return Err(error),
         };
+        // The next walk does not wait for what does not come.
+        client.is_bulkless |= unanswered && rows == 1 && seen == 0;
         seen += answer.len();
         step(&mut open, columns, &answer, tell)?;
     }
