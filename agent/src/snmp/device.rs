@@ -4,18 +4,12 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use kentongan_model::{
-    plan::PlannedDevice,
-    wire::{Gauge, InterfaceReading},
-};
-
-use crate::plan_cache::LoadedPlan;
+use kentongan_model::{plan::PlannedDevice, wire::InterfaceReading};
 
 use super::{
     SnmpError,
     client::Client,
     exchange::{Exchange, Patience},
-    gauges::Gauges,
     interfaces::{Interface, ask},
     links,
 };
@@ -26,8 +20,6 @@ pub(super) const PATIENCE: Patience = Patience { tries: 3, wait: Duration::from_
 const ATTEMPTS: usize = 2;
 /// A poll as a whole, walk included, has this long.
 const POLL_TIMEOUT: Duration = Duration::from_secs(30);
-/// A look at the gauges has this long.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(60);
 /// The links' ifIndexes are looked up again after this.
 const WALK_INTERVAL: Duration = Duration::from_secs(3_600);
 /// Interfaces in one request: 37 objects, about 1 kB.
@@ -35,13 +27,14 @@ const INTERFACES_AT_ONCE: usize = 3;
 
 /// What is known about a device.
 pub(super) struct Device {
-    pub(super) planned: PlannedDevice,
+    pub(super) planned: Arc<PlannedDevice>,
     client: Client,
     patience: Patience,
     links: Option<Links>,
     uptime_cs: Option<u32>,
     interfaces_at_once: usize,
-    pub(super) gauges: Gauges,
+    /// How often it has rebooted: its gauges may be others then.
+    pub(super) reboots: u32,
     /// Whether it failed the last time.
     pub(super) is_silent: bool,
 }
@@ -66,7 +59,7 @@ enum Round {
 }
 
 impl Device {
-    pub(super) fn new(planned: PlannedDevice, exchange: &Arc<Exchange>, patience: Patience) -> Self {
+    pub(super) fn new(planned: Arc<PlannedDevice>, exchange: &Arc<Exchange>, patience: Patience) -> Self {
         let address = SocketAddr::new(planned.address, planned.port);
         Device {
             client: Client::new(Arc::clone(exchange), address, &planned.access, patience),
@@ -75,7 +68,7 @@ impl Device {
             links: None,
             uptime_cs: None,
             interfaces_at_once: INTERFACES_AT_ONCE,
-            gauges: Gauges::default(),
+            reboots: 0,
             is_silent: false,
         }
     }
@@ -104,16 +97,6 @@ impl Device {
         }
     }
 
-    /// Asks the device, which has just been polled, for its gauges.
-    pub(super) async fn look(&mut self, plan: &LoadedPlan, now: Duration) -> Result<Vec<Gauge>, SnmpError> {
-        let looking = self.gauges.look(&mut self.client, &plan.plan.profiles, plan.revision, now);
-        let looked = tokio::time::timeout(LOOK_TIMEOUT, looking).await.unwrap_or(Err(SnmpError::Timeout));
-        if looked.is_err() {
-            self.client.start_over();
-        }
-        looked
-    }
-
     async fn attempt(&mut self, now: Duration) -> Result<Reading, SnmpError> {
         if self.links.as_ref().is_some_and(|links| now.saturating_sub(links.walked) >= WALK_INTERVAL) {
             self.links = None;
@@ -135,6 +118,7 @@ impl Device {
     }
 
     async fn walk(&mut self, now: Duration) -> Result<(), SnmpError> {
+        self.client.is_bulkless = false;
         let found = links::find(&mut self.client, &self.planned.links).await?;
         for (link, name) in (0u16..).zip(&self.planned.links) {
             if found.iter().all(|other| other.link != link) {
@@ -184,7 +168,7 @@ impl Device {
         self.uptime_cs = reading.uptime_cs;
         let rebooted = matches!((before, reading.uptime_cs), (Some(before), Some(now)) if now < before);
         if rebooted {
-            self.gauges.forget();
+            self.reboots = self.reboots.wrapping_add(1);
         }
         if rebooted && count > 0 {
             return Ok(Round::Outdated);

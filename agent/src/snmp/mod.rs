@@ -1,8 +1,9 @@
 //! Reads devices over SNMP: each at its interval, none delayed by another's silence, readings into the spool at once.
 //!
 //! A few lanes poll at the same time; devices that were silent the last time share lanes of their own, so that they can
-//! hold up each other only. Looks at gauges, which may take a large device long, have theirs. What a vendor's devices
-//! hold stands in [profiles](kentongan_model::profile), not here.
+//! hold up each other only. Looks at gauges, which may take a large device long, have theirs, alike, and go on beside the
+//! polls, so that no device misses one for them. What a vendor's devices hold stands in
+//! [profiles](kentongan_model::profile), not here.
 
 mod ber;
 mod client;
@@ -13,6 +14,7 @@ mod gauges;
 mod greeting;
 mod identity;
 mod interfaces;
+mod labels;
 mod links;
 mod measure;
 mod pdu;
@@ -28,7 +30,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use kentongan_model::{
-    plan::PlannedDevice,
+    plan::{PlanRevision, PlannedDevice},
     time::Clock,
     wire::{DeviceReading, Gauge, GaugeReading},
 };
@@ -43,6 +45,7 @@ use crate::{
 pub use client::Client;
 use device::{Device, PATIENCE, Reading};
 pub use exchange::{Exchange, Patience};
+use gauges::{Basis, Gauges};
 pub(crate) use greeting::describe;
 pub use pdu::{Answer, Objects, Value};
 pub use survey::{Seen, Survey, survey};
@@ -82,6 +85,8 @@ const LANES: usize = 16;
 const SILENT_LANES: usize = 4;
 /// Devices whose gauges are looked at at the same time.
 const LOOKING_LANES: usize = 4;
+/// Beside them, devices whose last look failed or took long.
+const SLOW_LANES: usize = 4;
 
 /// The task that polls.
 pub(crate) struct Polls {
@@ -96,14 +101,25 @@ struct Work {
     schedule: Schedule,
     /// Each device; none while it is being polled.
     devices: Vec<Option<Device>>,
+    /// Each device's gauges; none while they are being looked at.
+    gauges: Vec<Option<Gauges>>,
+    /// The plan since which the profiles are as they are.
+    profiles: PlanRevision,
 }
 
 /// What has come back.
 enum Ended {
     /// A poll.
     Polled { device: Device, begun: Duration, answered_ms: u64, outcome: Result<Reading, SnmpError> },
-    /// A look at gauges, after a poll that began then.
-    Looked { device: Device, begun: Duration, answered_ms: u64, outcome: Result<Vec<Gauge>, SnmpError> },
+    /// A look at gauges.
+    Looked { gauges: Gauges, answered_ms: u64, values: Vec<Gauge> },
+}
+
+/// A look at gauges that is due.
+struct Look {
+    gauges: Gauges,
+    plan: Arc<LoadedPlan>,
+    basis: Basis,
 }
 
 /// The ways to the devices.
@@ -111,6 +127,7 @@ struct Lanes {
     answering: Arc<Semaphore>,
     silent: Arc<Semaphore>,
     looking: Arc<Semaphore>,
+    slow: Arc<Semaphore>,
 }
 
 impl Polls {
@@ -120,6 +137,7 @@ impl Polls {
             answering: Arc::new(Semaphore::new(LANES)),
             silent: Arc::new(Semaphore::new(SILENT_LANES)),
             looking: Arc::new(Semaphore::new(LOOKING_LANES)),
+            slow: Arc::new(Semaphore::new(SLOW_LANES)),
         };
         let exchange = Arc::default();
         let mut running = FuturesUnordered::new();
@@ -143,9 +161,9 @@ impl Polls {
                     Err(_) => return,
                 },
                 Some(ended) = running.next() => {
-                    if let Some((device, begun, plan)) = self.take(&mut work, ended) {
-                        let lane = Arc::clone(&lanes.looking);
-                        running.push(look(device, begun, plan, lane, Arc::clone(&self.clock)).boxed());
+                    if let Some(due) = self.take(&mut work, ended) {
+                        let lane = if due.gauges.is_slow { &lanes.slow } else { &lanes.looking };
+                        running.push(look(due, Arc::clone(lane), Arc::clone(&self.clock)).boxed());
                     }
                 }
                 () = crate::sleep_until(next_due, now) => {}
@@ -164,16 +182,24 @@ impl Polls {
         };
         let mut next = Work {
             schedule: Schedule::new(now, planned.iter().map(rhythm)),
-            devices: planned
-                .iter()
-                .map(|device| Some(Device::new(device.clone(), exchange, PATIENCE)))
-                .collect(),
+            devices: Vec::with_capacity(planned.len()),
+            gauges: Vec::with_capacity(planned.len()),
+            profiles: plan.revision,
             plan: Arc::clone(&plan),
         };
+        for device in planned {
+            let device = Arc::new(device.clone());
+            next.gauges.push(Some(Gauges::new(Arc::clone(&device), exchange, PATIENCE)));
+            next.devices.push(Some(Device::new(device, exchange, PATIENCE)));
+        }
         if let Some(mut before) = work.take() {
+            if before.plan.plan.profiles == plan.plan.profiles {
+                next.profiles = before.profiles;
+            }
             for (index, device) in planned.iter().enumerate() {
                 let Some(old) = before.position(device) else { continue };
                 next.schedule.keep(index, &before.schedule, old, now);
+                next.gauges[index] = before.gauges[old].take();
                 match before.devices[old].take() {
                     Some(known) => next.devices[index] = Some(known),
                     // Its poll is running, and brings it back.
@@ -184,29 +210,31 @@ impl Polls {
         *work = Some(next);
     }
 
-    /// Keeps what came back. A device whose gauges are due is told, with the plan by which they are read.
-    fn take(&self, work: &mut Option<Work>, ended: Ended) -> Option<(Device, Duration, Arc<LoadedPlan>)> {
+    /// Keeps what came back. A device whose gauges are due is told of, while its polls go on.
+    fn take(&self, work: &mut Option<Work>, ended: Ended) -> Option<Look> {
         let work = work.as_mut()?;
-        let (device, begun) = match ended {
+        match ended {
             Ended::Polled { mut device, begun, answered_ms, outcome } => {
                 let index = work.position(&device.planned)?;
                 self.take_reading(work, &mut device, index, answered_ms, outcome);
-                let is_due = device.gauges.is_due(begun) && !work.plan.plan.profiles.is_empty();
-                if is_due && !device.is_silent {
-                    return Some((device, begun, Arc::clone(&work.plan)));
+                let may_look = !device.is_silent && !work.plan.plan.profiles.is_empty();
+                let basis = (work.profiles, device.reboots);
+                work.devices[index] = Some(device);
+                work.schedule.done(index, begun, self.clock.since_boot(), false);
+                let gauges = work.gauges[index].take_if(|gauges| may_look && gauges.is_due(begun))?;
+                Some(Look { gauges, plan: Arc::clone(&work.plan), basis })
+            }
+            Ended::Looked { gauges, answered_ms, values } => {
+                let index = work.position(&gauges.device)?;
+                if !values.is_empty() {
+                    let device = Some(u16::try_from(index).unwrap_or(u16::MAX));
+                    let reading = GaugeReading { device, mono_ms: answered_ms, gauges: values };
+                    self.keeping.keep_gauges(work.plan.revision, reading);
                 }
-                (device, begun)
+                work.gauges[index] = Some(gauges);
+                None
             }
-            Ended::Looked { device, begun, answered_ms, outcome } => {
-                let index = work.position(&device.planned)?;
-                self.take_gauges(work, &device, index, answered_ms, outcome);
-                (device, begun)
-            }
-        };
-        let index = work.position(&device.planned)?;
-        work.devices[index] = Some(device);
-        work.schedule.done(index, begun, self.clock.since_boot(), false);
-        None
+        }
     }
 
     fn take_reading(
@@ -240,28 +268,6 @@ impl Polls {
             }
         }
     }
-
-    fn take_gauges(
-        &self,
-        work: &Work,
-        device: &Device,
-        index: usize,
-        answered_ms: u64,
-        outcome: Result<Vec<Gauge>, SnmpError>,
-    ) {
-        match outcome {
-            Ok(gauges) if gauges.is_empty() => {}
-            Ok(gauges) => {
-                let device = Some(u16::try_from(index).unwrap_or(u16::MAX));
-                let reading = GaugeReading { device, mono_ms: answered_ms, gauges };
-                self.keeping.keep_gauges(work.plan.revision, reading);
-            }
-            Err(error) => {
-                let (subject, address) = (&device.planned.subject, device.planned.address);
-                tracing::warn!(device = %subject, %address, "its gauges cannot be read: {}", crate::told(&error));
-            }
-        }
-    }
 }
 
 impl Work {
@@ -278,15 +284,11 @@ async fn poll(mut device: Device, lanes: Arc<Semaphore>, clock: Arc<dyn Clock>) 
     Ended::Polled { device, begun, answered_ms: clock.stamp().mono_ms, outcome }
 }
 
-async fn look(
-    mut device: Device,
-    begun: Duration,
-    plan: Arc<LoadedPlan>,
-    lanes: Arc<Semaphore>,
-    clock: Arc<dyn Clock>,
-) -> Ended {
+async fn look(due: Look, lanes: Arc<Semaphore>, clock: Arc<dyn Clock>) -> Ended {
+    let Look { mut gauges, plan, basis } = due;
     let lane = lanes.acquire_owned().await;
-    let outcome = device.look(&plan, clock.since_boot()).await;
+    // What a look needs is made when it begins: many wait.
+    let values = Box::pin(gauges.look(&plan.plan.profiles, basis, &*clock)).await;
     drop(lane);
-    Ended::Looked { device, begun, answered_ms: clock.stamp().mono_ms, outcome }
+    Ended::Looked { gauges, answered_ms: clock.stamp().mono_ms, values }
 }

@@ -48,15 +48,17 @@ impl Places {
 
     /// Fetches the names: those that are empty or missing from where they may be instead.
     pub(super) async fn fetch(&mut self, client: &mut Client) -> Result<(), SnmpError> {
-        let wanted: Vec<Vec<u8>> = self.names.keys().cloned().collect();
-        for (oid, cell) in wanted.iter().zip(get_each(client, &wanted).await?) {
-            self.names.insert(oid.clone(), word(cell));
-        }
+        let wanted: Vec<&[u8]> = self.names.keys().map(Vec::as_slice).collect();
+        let mut cells = vec![None; wanted.len()];
+        get_each(client, &wanted, &mut cells).await?;
+        self.names.values_mut().zip(cells).for_each(|(name, cell)| *name = word(cell));
         let empty = self.instead.iter().filter(|(oid, _)| self.names.get(*oid).is_some_and(String::is_empty));
         let empty: Vec<(Vec<u8>, Vec<u8>)> =
             empty.map(|(oid, instead)| (oid.clone(), instead.clone())).collect();
-        let asked: Vec<Vec<u8>> = empty.iter().map(|(_, instead)| instead.clone()).collect();
-        for ((oid, _), cell) in empty.into_iter().zip(get_each(client, &asked).await?) {
+        let asked: Vec<&[u8]> = empty.iter().map(|(_, instead)| instead.as_slice()).collect();
+        let mut cells = vec![None; asked.len()];
+        get_each(client, &asked, &mut cells).await?;
+        for ((oid, _), cell) in empty.into_iter().zip(cells) {
             self.names.insert(oid, word(cell));
         }
         Ok(())
@@ -71,8 +73,7 @@ impl Places {
         column: impl Fn(u32) -> Option<String>,
     ) -> String {
         let named = |oid: Vec<u8>| self.names.get(&oid).cloned().unwrap_or_default();
-        let dotted = || arcs(index).map(|arc| arc.to_string()).collect::<Vec<_>>().join(".");
-        let or_index = |name: String| if name.is_empty() { dotted() } else { name };
+        let or_index = |name: String| if name.is_empty() { dotted(index) } else { name };
         let mut worded = String::new();
         for part in place.parts() {
             worded.push_str(&match part {
@@ -81,7 +82,7 @@ impl Places {
                 Part::Entity => or_index(named(by_first(ENTITY[0], index))),
                 Part::At(column) => named([column.as_ber(), index].concat()),
                 Part::Column(number) => column(*number).unwrap_or_default(),
-                Part::Index => dotted(),
+                Part::Index => dotted(index),
                 Part::Arc(number) => {
                     let arc = arcs(index).nth(usize::from(number.saturating_sub(1)));
                     arc.map(|arc| arc.to_string()).unwrap_or_default()
@@ -91,12 +92,22 @@ impl Places {
         }
         let mut worded = worded.split_whitespace().collect::<Vec<_>>().join(" ");
         if worded.is_empty() && !place.is_whole_device() {
-            worded = dotted();
+            worded = dotted(index);
         }
-        let end = (0..=worded.len().min(MAX_TEXT)).rev().find(|end| worded.is_char_boundary(*end));
-        worded.truncate(end.unwrap_or(0));
+        shorten(&mut worded, MAX_TEXT);
         worded
     }
+}
+
+/// An index as people write it.
+pub(super) fn dotted(index: &[u8]) -> String {
+    arcs(index).map(|arc| arc.to_string()).collect::<Vec<_>>().join(".")
+}
+
+/// Cuts a text to a length.
+pub(super) fn shorten(text: &mut String, length: usize) {
+    let end = (0..=text.len().min(length)).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
 }
 
 /// The instance of a column whose index is the first number of this one.
@@ -114,15 +125,19 @@ fn word(cell: Option<Cell>) -> String {
     }
 }
 
-/// Asks for objects, some at a time. What a device does not have is none.
-pub(super) async fn get_each(client: &mut Client, oids: &[Vec<u8>]) -> Result<Vec<Option<Cell>>, SnmpError> {
-    let mut cells = vec![None; oids.len()];
+/// Asks for objects, some at a time, each of which has its place in `cells`: what came stays there when no more comes.
+/// What a device does not have is none.
+pub(super) async fn get_each(
+    client: &mut Client,
+    oids: &[&[u8]],
+    cells: &mut [Option<Cell>],
+) -> Result<(), SnmpError> {
     // What is still to be asked for, and how much at once.
     let mut left: Vec<usize> = (0..oids.len()).rev().collect();
     let mut at_once = AT_ONCE;
     while !left.is_empty() {
         let asked: Vec<usize> = left.iter().rev().take(at_once).copied().collect();
-        let these: Vec<&[u8]> = asked.iter().map(|place| oids[*place].as_slice()).collect();
+        let these: Vec<&[u8]> = asked.iter().map(|place| oids[*place]).collect();
         match client.get(&these).await {
             Ok(answer) => {
                 for (place, (_, value)) in asked.iter().zip(answer.objects()) {
@@ -139,5 +154,5 @@ pub(super) async fn get_each(client: &mut Client, oids: &[Vec<u8>]) -> Result<Ve
             Err(error) => return Err(error),
         }
     }
-    Ok(cells)
+    Ok(())
 }

@@ -1,26 +1,32 @@
 //! Finding a device's gauges: its profiles' tables are walked, rows that are gauges picked, and their places worded.
 //!
-//! This is done once an hour; what it finds is then read object by object. The rule it guards: nothing about a device's
-//! vendor is known here. What a table means stands in its profile.
+//! This is done once an hour; what it finds is then read object by object. The rules it guards: nothing about a device's
+//! vendor is known here. What a table means stands in its profile. No two rows have the same name, unless they are to be
+//! added up.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use kentongan_model::{
     profile::{Profile, Rule, Source, Table, oid::arcs, oid::push_arc},
-    wire::Label,
+    wire::{Label, MAX_TEXT},
 };
+use tokio::time::timeout;
 
 use super::{
     SnmpError,
     client::Client,
     links::text,
     measure::{Cell, Scale, measure, scale},
-    places::Places,
+    places::{Places, dotted, shorten},
     walk::walk,
 };
 
 /// Rows of one table that are looked at; of more, the first.
 const MAX_ROWS: usize = 2_048;
+/// Bytes of indexes and texts of one table that are kept; of more, the first.
+const MAX_HELD: usize = 1 << 20;
+/// A walk of a table is cut after this, and its rows' names have to be there after as long.
+const WALK_TIME: Duration = Duration::from_secs(60);
 
 /// A gauge of the device.
 #[derive(Debug, Clone)]
@@ -57,17 +63,18 @@ impl RuleAt {
 /// A row: its index as BER bytes, and its columns in the order of [`Table::columns`].
 type Rows = BTreeMap<Vec<u8>, Vec<Option<Cell>>>;
 
-/// Finds the gauges of one table of a device with this sysObjectID.
+/// Finds the gauges of one table of a device with this sysObjectID. Tells also of how many rows and texts it is known that
+/// they had to be left out.
 pub(super) async fn find(
     client: &mut Client,
     profiles: &[Profile],
     at: RuleAt,
     object_id: &[u8],
-) -> Result<Vec<Sensor>, SnmpError> {
-    let Some(table) = at.table(profiles) else { return Ok(Vec::new()) };
+) -> Result<(Vec<Sensor>, u32), SnmpError> {
+    let Some(table) = at.table(profiles) else { return Ok((Vec::new(), 0)) };
     let columns = table.columns();
     let entry = table.entry(object_id);
-    let rows = rows(client, &entry, &columns).await?;
+    let (rows, cut) = rows(client, &entry, &columns).await?;
     let mut sensors = Vec::new();
     let mut places = Places::default();
     for (index, cells) in &rows {
@@ -89,7 +96,7 @@ pub(super) async fn find(
             sensors.push((index, place, gauge, oid, own, scale(rule, own, number)));
         }
     }
-    places.fetch(client).await?;
+    timeout(WALK_TIME, places.fetch(client)).await.unwrap_or(Err(SnmpError::Timeout))?;
     let mut found = Vec::new();
     for (index, place, gauge, oid, own, scale) in sensors {
         let rule = &table.gauges[gauge];
@@ -108,31 +115,68 @@ pub(super) async fn find(
             (Source::Each(each), _) => Some(i64::from(each) * 1_000),
             (Source::Column(_), own) => own.and_then(|own| measure(rule, scale, own)),
         };
-        found.push(Sensor {
+        let sensor = Sensor {
             label: Label { kind: rule.kind, place: worded },
             oid,
             rule: RuleAt { gauge, ..at },
             scale,
             value,
             sent: own.cloned(),
-        });
+        };
+        found.push((index, rule.sum, sensor));
     }
-    Ok(found)
+    tell_apart(&mut found);
+    Ok((found.into_iter().map(|(.., sensor)| sensor).collect(), cut))
 }
 
-async fn rows(client: &mut Client, entry: &[u8], columns: &[u32]) -> Result<Rows, SnmpError> {
+/// Rows of the same name get their index behind it: a device with one description for all ports has more ports than one.
+fn tell_apart(found: &mut [(&Vec<u8>, bool, Sensor)]) {
+    let name = |label: &Label| [&[label.kind.number()], label.place.as_bytes()].concat();
+    // The only row of each name; none of those that several have.
+    let mut only: BTreeMap<Vec<u8>, &[u8]> = BTreeMap::new();
+    for (index, _, sensor) in found.iter().filter(|(_, sum, _)| !sum) {
+        let row = only.entry(name(&sensor.label)).or_insert(index);
+        if *row != index.as_slice() {
+            *row = &[];
+        }
+    }
+    for (index, _, Sensor { label, .. }) in found.iter_mut().filter(|(_, sum, _)| !sum) {
+        if only.get(&name(label)).is_some_and(|row| row.is_empty()) {
+            let mut behind = format!(" #{}", dotted(index));
+            behind.truncate(MAX_TEXT / 2);
+            shorten(&mut label.place, MAX_TEXT - behind.len());
+            label.place = (std::mem::take(&mut label.place) + &behind).trim_start().to_owned();
+        }
+    }
+}
+
+async fn rows(client: &mut Client, entry: &[u8], columns: &[u32]) -> Result<(Rows, u32), SnmpError> {
     let oids: Vec<Vec<u8>> = columns.iter().map(|column| instance(entry, *column, &[])).collect();
     let mut rows = Rows::new();
-    let walked = walk(client, &oids, MAX_ROWS * columns.len(), |column, index, value| {
-        if rows.len() < MAX_ROWS || rows.contains_key(index) {
-            let cells = rows.entry(index.to_vec()).or_insert_with(|| vec![None; columns.len()]);
-            cells[column] = Cell::of(value);
+    let (mut held, mut cut) = (0, 0);
+    let patience = client.patience;
+    // One row more than are kept, to know of it.
+    let walked = walk(client, &oids, (MAX_ROWS + 1) * columns.len(), |column, index, value| {
+        let is_new = !rows.contains_key(index);
+        let cell = Cell::of(value);
+        let length = if let Some(Cell::Text(text)) = &cell { text.len() } else { 0 };
+        let length = length + if is_new { index.len() } else { 0 };
+        if is_new && rows.len() >= MAX_ROWS || held + length > MAX_HELD {
+            cut += 1;
+            return;
         }
+        held += length;
+        rows.entry(index.to_vec()).or_insert_with(|| vec![None; columns.len()])[column] = cell;
     });
-    match walked.await {
+    let walked = timeout(WALK_TIME, walked).await;
+    client.patience = patience;
+    match walked {
         // A table out of order is no reason to lose what stands before, or the other tables.
-        Ok(()) | Err(SnmpError::Backwards) => Ok(rows),
-        Err(error) => Err(error),
+        Ok(Ok(()) | Err(SnmpError::Backwards)) => Ok((rows, cut)),
+        // Nor is one that takes long.
+        Err(_) if !rows.is_empty() => Ok((rows, cut + 1)),
+        Err(_) => Err(SnmpError::Timeout),
+        Ok(Err(error)) => Err(error),
     }
 }
 

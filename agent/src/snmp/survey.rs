@@ -119,10 +119,15 @@ async fn gauges(client: &mut Client, profiles: &[Profile], identity: &Identity, 
     for at in identity.tables(profiles) {
         let Some(table) = at.table(profiles) else { continue };
         match sensors::find(client, profiles, at, &identity.object_id).await {
-            Ok(sensors) => survey.gauges.extend(sensors.into_iter().map(|sensor| {
-                let sum = sensor.rule.rule(profiles).is_some_and(|rule| rule.sum);
-                seen(sensor, ObjectId::of_ber(&table.entry(&identity.object_id)), sum)
-            })),
+            Ok((sensors, cut)) => {
+                survey.gauges.extend(sensors.into_iter().map(|sensor| {
+                    let sum = sensor.rule.rule(profiles).is_some_and(|rule| rule.sum);
+                    seen(sensor, ObjectId::of_ber(&table.entry(&identity.object_id)), sum)
+                }));
+                if cut > 0 {
+                    survey.faults.push(format!("table {}: it has more than is read of one table", table.oid));
+                }
+            }
             Err(error) => survey.faults.push(format!("table {}: {}", table.oid, crate::told(&error))),
         }
     }

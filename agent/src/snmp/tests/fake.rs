@@ -46,7 +46,7 @@ pub(super) struct Question {
 }
 
 pub(super) const GET_BULK: u8 = 0xa5;
-const GET: u8 = 0xa0;
+pub(super) const GET: u8 = 0xa0;
 
 /// What the device sends, given the question and what an honest device would send.
 type Manner = Box<dyn FnMut(&Question, Vec<u8>) -> Vec<Vec<u8>> + Send>;

@@ -2,6 +2,8 @@
 
 mod fake;
 mod hostile;
+mod looks;
+mod polls;
 mod quirks;
 mod snmpd;
 
@@ -11,16 +13,19 @@ use kentongan_model::plan::{Access, PlannedDevice};
 
 use super::{Patience, device::Device};
 
-fn device(port: u16, access: Access, links: &[&str]) -> Device {
-    let planned = PlannedDevice {
+fn planned(port: u16, access: Access, links: &[&str]) -> PlannedDevice {
+    PlannedDevice {
         subject: "kec-a/router".parse().unwrap(),
         address: [127, 0, 0, 1].into(),
         port,
         interval_ms: 30_000,
         access,
         links: links.iter().map(|&link| link.to_owned()).collect(),
-    };
-    Device::new(planned, &Arc::default(), PATIENCE)
+    }
+}
+
+fn device(port: u16, access: Access, links: &[&str]) -> Device {
+    Device::new(Arc::new(planned(port, access, links)), &Arc::default(), PATIENCE)
 }
 
 /// As long as loopback needs, on a machine that is busy.
