@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use kentongan_model::profile::{MAX_PROFILES, Profile};
+use kentongan_model::profile::{MAX_PROFILES, MAX_PROFILES_LENGTH, MAX_TABLES, Profile};
 use tokio_util::sync::CancellationToken;
 
 /// How often the folder is looked at.
@@ -103,10 +103,10 @@ pub fn read(folder: &Path) -> Result<Vec<Profile>, ProfileFaults> {
         files.insert(name, (path, text));
     }
     let last = files.remove_entry(LAST);
-    let (mut profiles, mut faults) = (Vec::new(), Vec::new());
+    let (mut profiles, mut faults, mut room) = (Vec::new(), Vec::new(), MAX_PROFILES_LENGTH);
     for (_, (path, text)) in files.into_iter().chain(last) {
         let parsed = text.map_err(|message| (None, message)).and_then(|text| parse(&text));
-        match parsed {
+        match parsed.and_then(|profile| fitting(profile, &mut room).map_err(|message| (None, message))) {
             Ok(profile) => profiles.push(profile),
             Err((at, message)) => faults.push(ProfileFault { path, at, message }),
         }
@@ -117,6 +117,23 @@ pub fn read(folder: &Path) -> Result<Vec<Profile>, ProfileFaults> {
         faults.push(ProfileFault { path: folder.to_owned(), at: None, message });
     }
     if faults.is_empty() { Ok(profiles) } else { Err(ProfileFaults(faults)) }
+}
+
+/// A profile, if a plan has room for it.
+fn fitting(profile: Profile, room: &mut usize) -> Result<Profile, String> {
+    if profile.tables.len() > MAX_TABLES {
+        let tables = profile.tables.len();
+        return Err(format!("{tables} tables are more than the {MAX_TABLES} that a profile may have"));
+    }
+    // As it travels.
+    let length = serde_json::to_vec(&profile).map_err(|error| error.to_string())?.len();
+    let Some(left) = room.checked_sub(length) else {
+        return Err(format!(
+            "with it the profiles are longer than the {MAX_PROFILES_LENGTH} bytes that they may take in a plan"
+        ));
+    };
+    *room = left;
+    Ok(profile)
 }
 
 /// The files of the folder that are profiles.
@@ -270,5 +287,27 @@ mod tests {
         );
         assert!(faults.to_string().contains("b.toml:3:7: '1.3.x' is no object identifier"), "{faults}");
         assert!(faults.to_string().contains("say `column` or `each`"), "{faults}");
+    }
+
+    #[test]
+    fn a_profile_of_too_many_tables_and_one_that_a_plan_has_no_room_for_are_told_by_their_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let table = "[[table]]\noid = '1.3.6'\ngauge = [{ kind = 'volts', column = 1 }]\n";
+        write("banyak.toml", &format!("name = 'Banyak'\n{}", table.repeat(MAX_TABLES)));
+        read(folder.path()).unwrap();
+        write("banyak.toml", &format!("name = 'Banyak'\n{}", table.repeat(MAX_TABLES + 1)));
+        let faults = read(folder.path()).unwrap_err().to_string();
+        assert!(faults.contains("banyak.toml: 65 tables are more than the 64"), "{faults}");
+
+        std::fs::remove_file(folder.path().join("banyak.toml")).unwrap();
+        let long = format!("name = 'Panjang'\ndescription_has = ['{}']\ntable = []\n", "x".repeat(250_000));
+        let files = MAX_PROFILES_LENGTH / 250_000;
+        (0..=files).for_each(|n| write(&format!("panjang-{n}.toml"), &long));
+        let faults = read(folder.path()).unwrap_err();
+        assert_eq!(faults.0.len(), 1, "{faults}");
+        assert!(faults.to_string().contains("panjang-4.toml: with it the profiles are longer"), "{faults}");
+        std::fs::remove_file(folder.path().join("panjang-4.toml")).unwrap();
+        read(folder.path()).unwrap();
     }
 }

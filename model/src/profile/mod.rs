@@ -15,6 +15,8 @@ use crate::gauge::GaugeKind;
 
 /// Profiles in a plan at most; a collector with more refuses them.
 pub const MAX_PROFILES: usize = 200;
+/// Bytes that all profiles of a plan take in it, at most: routers keep them in memory, and take 16 MiB for a plan.
+pub const MAX_PROFILES_LENGTH: usize = 1 << 20;
 /// Tables in a profile, and gauges in a table, at most.
 pub const MAX_TABLES: usize = 64;
 /// Columns of one table that its gauges may refer to: they are asked for together, and have to fit one answer.
