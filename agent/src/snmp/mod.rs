@@ -100,9 +100,9 @@ struct Work {
     plan: Arc<LoadedPlan>,
     schedule: Schedule,
     /// Each device; none while it is being polled.
-    devices: Vec<Option<Device>>,
+    devices: Vec<Option<Box<Device>>>,
     /// Each device's gauges; none while they are being looked at.
-    gauges: Vec<Option<Gauges>>,
+    gauges: Vec<Option<Box<Gauges>>>,
     /// The plan since which the profiles are as they are.
     profiles: PlanRevision,
 }
@@ -110,14 +110,14 @@ struct Work {
 /// What has come back.
 enum Ended {
     /// A poll.
-    Polled { device: Device, begun: Duration, answered_ms: u64, outcome: Result<Reading, SnmpError> },
+    Polled { device: Box<Device>, begun: Duration, answered_ms: u64, outcome: Result<Reading, SnmpError> },
     /// A look at gauges.
-    Looked { gauges: Gauges, answered_ms: u64, values: Vec<Gauge> },
+    Looked { gauges: Box<Gauges>, answered_ms: u64, values: Vec<Gauge> },
 }
 
 /// A look at gauges that is due.
 struct Look {
-    gauges: Gauges,
+    gauges: Box<Gauges>,
     plan: Arc<LoadedPlan>,
     basis: Basis,
 }
@@ -189,8 +189,8 @@ impl Polls {
         };
         for device in planned {
             let device = Arc::new(device.clone());
-            next.gauges.push(Some(Gauges::new(Arc::clone(&device), exchange, PATIENCE)));
-            next.devices.push(Some(Device::new(device, exchange, PATIENCE)));
+            next.gauges.push(Some(Box::new(Gauges::new(Arc::clone(&device), exchange, PATIENCE))));
+            next.devices.push(Some(Box::new(Device::new(device, exchange, PATIENCE))));
         }
         if let Some(mut before) = work.take() {
             if before.plan.plan.profiles == plan.plan.profiles {
@@ -276,7 +276,7 @@ impl Work {
     }
 }
 
-async fn poll(mut device: Device, lanes: Arc<Semaphore>, clock: Arc<dyn Clock>) -> Ended {
+async fn poll(mut device: Box<Device>, lanes: Arc<Semaphore>, clock: Arc<dyn Clock>) -> Ended {
     let begun = clock.since_boot();
     let lane = lanes.acquire_owned().await;
     let outcome = device.poll(clock.since_boot()).await;
