@@ -124,8 +124,8 @@ mod tests {
 
     use super::*;
 
-    fn label(place: impl ToString) -> Label {
-        Label { kind: GaugeKind::RxDbm, place: place.to_string() }
+    fn label(place: &str) -> Label {
+        Label { kind: GaugeKind::RxDbm, place: place.to_owned() }
     }
 
     fn device() -> PlannedDevice {
@@ -142,7 +142,7 @@ mod tests {
         for finding in 0..15 {
             labels.let_go();
             for onu in 0..MAX_OF_DEVICE {
-                let number = labels.number(label(format!("ONU {onu} of {finding}")), false).unwrap();
+                let number = labels.number(label(&format!("ONU {onu} of {finding}")), false).unwrap();
                 assert!(given.insert(number), "{number} is given twice");
             }
             assert_eq!(labels.number(label("one more"), false), None);
@@ -154,7 +154,7 @@ mod tests {
         for finding in 15..20 {
             labels.let_go();
             let all =
-                (0..MAX_OF_DEVICE).map(|onu| labels.number(label(format!("ONU {onu} of {finding}")), false));
+                (0..MAX_OF_DEVICE).map(|onu| labels.number(label(&format!("ONU {onu} of {finding}")), false));
             assert_eq!(all.flatten().collect::<BTreeSet<u16>>().len(), MAX_OF_DEVICE);
             labels.settle(&device());
         }
@@ -179,7 +179,7 @@ mod tests {
         let mut labels = Labels::default();
         labels.let_go();
         let numbers: Vec<u16> =
-            (0..1_000).filter_map(|n| labels.number(label(format!("{n:0255}")), false)).collect();
+            (0..1_000).filter_map(|n| labels.number(label(&format!("{n:0255}")), false)).collect();
         labels.settle(&device());
         let shown = || numbers.iter().map(|number| Shown { number: *number, value: 1, sum: false }).collect();
         let first = labels.gauges(shown());
