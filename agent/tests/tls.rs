@@ -12,7 +12,7 @@ use std::{
 };
 
 use kentongan_agent::{Config, icmp::Engine};
-use kentongan_model::secret::Secret;
+use kentongan_model::{plan::PlanRevision, secret::Secret};
 use support::{TOKEN, beside_agent, plan, target, until};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -88,10 +88,14 @@ async fn serve(listener: TcpListener, folder: &Path, plan: String, seen: Arc<See
                 stream.read_exact(&mut body).await.unwrap();
                 assert!(head.contains(&format!("authorization: Bearer {TOKEN}")));
                 let reply = if head.starts_with("GET /api/v1/agents/kec-a/plan ") {
-                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{plan}", plan.len())
+                    let length = plan.len();
+                    format!(
+                        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{plan}"
+                    )
                 } else {
                     seen.deliveries.fetch_add(1, Ordering::SeqCst);
-                    "HTTP/1.1 204 No Content\r\n\r\n".to_owned()
+                    let revision = PlanRevision::of_json(&plan);
+                    format!("HTTP/1.1 204 No Content\r\nkentongan-plan: {revision}\r\n\r\n")
                 };
                 stream.write_all(reply.as_bytes()).await.unwrap();
                 stream.flush().await.unwrap();

@@ -232,9 +232,10 @@ impl Collector {
 
     /// What an answer by HTTP means.
     fn reply(&self, answer: &connection::Answer) -> Reply {
-        let (status, plan) = (answer.status, answer.header("kentongan-plan"));
-        let plan: Option<PlanRevision> = plan.and_then(|revision| revision.parse().ok());
-        let is_the_collectors = plan.is_some() || answer.is_problem();
+        let (status, told) = (answer.status, answer.header("kentongan-plan"));
+        let is_the_collectors = told.is_some() || answer.is_problem();
+        // An agent that the inventory no longer has is told "none".
+        let plan: Option<PlanRevision> = told.and_then(|revision| revision.parse().ok());
         let disposition = Disposition::of(status, answer.header("retry-after"), is_the_collectors);
         let said = match disposition {
             Disposition::Foreign => format!(

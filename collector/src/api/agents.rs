@@ -57,7 +57,7 @@ pub(super) async fn plan(
     params(("agent" = String, Path, description = "Id of a site with an agent, or `core`")),
     request_body(content = Vec<u8>, content_type = "application/vnd.kentongan.delivery"),
     responses(
-        (status = 204, description = "On disk, now or before; the header `Kentongan-Plan` tells the plan's revision"),
+        (status = 204, description = "On disk, now or before; the header `Kentongan-Plan` tells the plan's revision, or `none`"),
         (status = 400, description = "No delivery", body = Problem),
         (status = 401, description = "The token is not the agent's", body = Problem),
         (status = 409, description = "Another batch has that name", body = Problem),
@@ -86,9 +86,9 @@ pub(super) async fn deliver(
     let mut response = taken.unwrap_or_else(Problem::into_response);
     let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
     station.tally.answered(&agent, length.unwrap_or(0));
-    if let Some(revision) = said.plan.and_then(|plan| HeaderValue::from_str(&plan.to_string()).ok()) {
-        response.headers_mut().insert(PLAN_HEADER, revision);
-    }
+    let revision = said.plan.and_then(|plan| HeaderValue::from_str(&plan.to_string()).ok());
+    // Always there: by it an agent knows that nobody else has answered.
+    response.headers_mut().insert(PLAN_HEADER, revision.unwrap_or(HeaderValue::from_static("none")));
     Ok(response)
 }
 
