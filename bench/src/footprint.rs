@@ -78,10 +78,14 @@ impl Footprint {
         thread::sleep(Duration::from_secs(self.seconds));
         let after = [processor::spent(agent.id())?, processor::spent(collectd.id())?];
 
-        let sites = office.api("sites")?;
-        let sites = sites["sites"].as_array().context("a list of sites")?;
-        let up = sites.iter().filter(|site| site["state"] == "up").count();
-        ensure!(up == usize::from(self.targets), "only {up} targets were measured:\n{}", agent.log());
+        // Between two reports, 30 s apart, states of rounds every 5 s are unknown for a while.
+        wait::until("every target to be up", PATIENCE, || {
+            let sites = office.api("sites")?;
+            let sites = sites["sites"].as_array().context("a list of sites")?;
+            let up = sites.iter().filter(|site| site["state"] == "up").count();
+            Ok((up == usize::from(self.targets)).then_some(()))
+        })
+        .with_context(|| agent.log())?;
         sink.set_nonblocking(true)?;
         ensure!(sink.recv(&mut [0; 2048]).is_ok(), "collectd sent nothing:\n{}", collectd.log());
 
