@@ -73,8 +73,6 @@ lint: ## formatting and clippy, as CI runs them
 bench: peers ## print the figures, each beside a peer in the same run
 	-deploy/agents/build $(shell uname -m)-unknown-linux-musl
 	$(CARGO) build --release --locked --workspace
-	@echo "the footprint once more by itself, with the agent's memory_dir in memory, as it is on a router:"
-	TMPDIR=/dev/shm $(CARGO) run --release --locked -p kentongan-bench -- footprint
 	$(CARGO) run --release --locked -p kentongan-bench -- all $(ARGS)
 
 clean: ## remove what was built (the data folder stays)

@@ -6,7 +6,7 @@
 
 use std::{
     net::Ipv4Addr,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::{
         Arc, Mutex, PoisonError,
@@ -30,6 +30,7 @@ pub struct Lab(Arc<Ground>);
 struct Ground {
     prefix: String,
     folder: TempDir,
+    memory: TempDir,
     namespaces: Mutex<Vec<String>>,
     telling: Telling,
 }
@@ -40,6 +41,11 @@ impl Drop for Ground {
             sweep::quietly("ip", &["netns", "delete", name]);
         }
     }
+}
+
+fn made(folder: PathBuf) -> Result<PathBuf> {
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
 }
 
 impl Lab {
@@ -66,24 +72,32 @@ impl Lab {
         let mark = format!("{}{}-", sweep::MARK, std::process::id());
         let prefix = format!("{mark}{}-", COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = TempDir::with_prefix(&mark).context("the lab needs a temporary folder")?;
-        Ok(Lab(Arc::new(Ground { prefix, folder, namespaces: Mutex::default(), telling })))
+        let memory =
+            TempDir::with_prefix_in(&mark, sweep::memory()).context("the lab needs a folder in memory")?;
+        Ok(Lab(Arc::new(Ground { prefix, folder, memory, namespaces: Mutex::default(), telling })))
     }
 
     /// A folder of this lab, made when it is first named.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn folder(&self, name: &str) -> Result<std::path::PathBuf> {
-        let path = self.0.folder.path().join(name);
-        std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(path)
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        made(self.0.folder.path().join(name))
+    }
+
+    /// A folder of this lab in memory, as a router's tmpfs, made when it is first named.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn folder_in_memory(&self, name: &str) -> Result<PathBuf> {
+        made(self.0.memory.path().join(name))
     }
 
     /// Writes a file of this lab.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, name: &str, text: &str) -> Result<std::path::PathBuf> {
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.0.folder.path().join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)

@@ -136,7 +136,7 @@ impl FieldAgent {
     /// When it cannot be written.
     pub fn install(router: &Namespace, site: &str, lines: &str) -> Result<FieldAgent> {
         let (lab, name) = (router.lab(), format!("agent-{site}"));
-        let (flash, memory) = (lab.folder(&format!("{name}-flash"))?, lab.folder(&format!("{name}-memory"))?);
+        let (flash, memory) = (lab.folder(&format!("{name}-flash"))?, lab.folder_in_memory(&name)?);
         let own = lines.lines().filter(|line| !line.contains("_dir = "));
         let folders = format!("state_dir = {flash:?}\nmemory_dir = {memory:?}\n");
         let text = own.map(|line| format!("{line}\n")).collect::<String>() + &folders;

@@ -4,7 +4,7 @@
 //! removed, with what still runs in them; those of a living one are never touched.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -40,10 +40,17 @@ pub(crate) fn sweep() {
         end_what_runs_in(&name);
         quietly("ip", &["netns", "delete", &name]);
     }
-    let temporary = std::env::temp_dir();
-    for name in entries(&temporary).into_iter().filter(|name| is_stale(name)) {
-        let _ = std::fs::remove_dir_all(temporary.join(name));
+    for folder in [std::env::temp_dir(), memory()] {
+        for name in entries(&folder).into_iter().filter(|name| is_stale(name)) {
+            let _ = std::fs::remove_dir_all(folder.join(name));
+        }
     }
+}
+
+/// Where this machine keeps files in memory; with the other temporary ones, if it does not.
+pub(crate) fn memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
 }
 
 fn entries(folder: impl AsRef<Path>) -> Vec<String> {

@@ -8,11 +8,16 @@ use std::{
     io::{self, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::folder::Folder;
+
+/// How often a folder that is held is tried again, and how long after each time.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a folder cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +58,8 @@ pub(crate) fn is_taken(folder: &Path) -> bool {
 }
 
 impl Directory {
-    /// Makes the folder if it is missing, and takes it.
+    /// Makes the folder if it is missing, and takes it. One that is held is waited for, for a second: by an agent that is about
+    /// to end, or a self-test that only asks.
     ///
     /// # Errors
     /// When another agent has it, or it cannot be used.
@@ -61,11 +67,14 @@ impl Directory {
         let failed = |source| LockError::Folder { folder: path.to_owned(), source };
         fs::create_dir_all(path).map_err(failed)?;
         let held = File::open(path).map_err(failed)?;
-        match flock(&held, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Directory { path: path.to_owned(), held }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Taken(path.to_owned())),
-            Err(errno) => Err(failed(errno.into())),
+        for _ in 0..TRIES {
+            match flock(&held, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Directory { path: path.to_owned(), held }),
+                Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
+                Err(errno) => return Err(failed(errno.into())),
+            }
         }
+        Err(LockError::Taken(path.to_owned()))
     }
 }
 

@@ -24,7 +24,7 @@ impl<F: Folder> Spool<F> {
     }
 
     /// Puts records that were measured together, as [`Self::append`] does, with one write for as many as
-    /// may be: a write of its own for each would be a fifth of what the agent takes of a router's processor.
+    /// may be: a write of its own for each would be a third of all system calls that the agent makes.
     ///
     /// # Errors
     /// When some cannot be written; those are counted as dropped then, the others are kept.

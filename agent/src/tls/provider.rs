@@ -42,7 +42,7 @@ static CIPHERS: &[SupportedCipherSuite] = &[
 ];
 
 /// Every server of TLS 1.3 has P-256 (RFC 8446, 9.1), for which this kind of processor has a table anyway; that of X25519 would be
-/// 35 kB with all that belongs to it.
+/// 34 kB with all that belongs to it.
 #[cfg(target_arch = "x86_64")]
 static GROUPS: &[&dyn SupportedKxGroup] = &[kx_group::SECP256R1];
 

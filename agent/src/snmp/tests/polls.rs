@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use kentongan_model::{
     plan::{Plan, PlanRevision, Precision},
     profile::Profile,
-    time::{BootId, Clock, Stamp, Timestamp},
+    time::{Clock, HandClock, Timestamp},
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -23,24 +23,8 @@ use crate::{
     spool::{Limits, Spool},
 };
 
-/// Tokio's time.
-#[derive(Debug)]
-struct Paused(Instant);
-
-impl Clock for Paused {
-    fn now(&self) -> Timestamp {
-        Timestamp::default()
-    }
-
-    fn stamp(&self) -> Stamp {
-        let mono_ms = self.since_boot().as_millis() as u64;
-        Stamp { boot: BootId(1), mono_ms, wall: Timestamp::default() }
-    }
-
-    fn since_boot(&self) -> Duration {
-        Duration::from_secs(1_000) + self.0.elapsed()
-    }
-}
+/// The hand goes on by so much with tokio's time.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Names of interfaces, which every device has.
 const PROFILE: &str = "
@@ -75,17 +59,21 @@ async fn devices_that_answer_polls_and_no_walks_cost_nobody_a_poll_nor_others_th
         profiles: vec![toml::from_str::<Profile>(PROFILE).unwrap()],
     };
     let folder = tempfile::tempdir().unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(Paused(now()));
+    let booted = Timestamp::from_millis(0);
+    let clock = Arc::new(HandClock::new(booted + Duration::from_secs(1_000), booted));
     let [memory, disk] = ["memory", "disk"].map(|name| folder.path().join(name));
     let spool = Spool::open(plan.agent.clone(), &memory, &disk, Limits::default(), &clock.stamp()).unwrap();
     let loaded = LoadedPlan { plan, revision: PlanRevision(1) };
     let (_plans, followed) = watch::channel(Some(Arc::new(loaded)));
-    let keeping = Keeping::new(spool, Arc::clone(&clock));
-    let polls = Polls { clock, plans: followed, keeping };
+    let keeping = Keeping::new(spool, clock.clone());
+    let polls = Polls { clock: clock.clone(), plans: followed, keeping };
     let stop = CancellationToken::new();
     let running = tokio::spawn(polls.run(stop.clone()));
     // Polls are due every half minute; the last is not yet.
-    tokio::time::sleep(Duration::from_secs(10 * 30 - 1)).await;
+    for _ in 0..(10 * 30 - 1) * 10 {
+        tokio::time::sleep(TICK).await;
+        clock.advance(TICK);
+    }
     stop.cancel();
     running.await.unwrap();
 
@@ -98,9 +86,4 @@ async fn devices_that_answer_polls_and_no_walks_cost_nobody_a_poll_nor_others_th
         let looks = asked.iter().filter(|question| question.kind == GET && question.oids.len() == 2).count();
         assert!(n < 12 || looks >= 3, "{looks} looks at device {n}");
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the clock itself")]
-fn now() -> Instant {
-    Instant::now()
 }

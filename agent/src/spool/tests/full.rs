@@ -48,15 +48,15 @@ proptest! {
     }
 }
 
-#[test]
-fn a_full_spool_keeps_its_changes_and_of_the_usual_rounds_the_newest() {
-    let mut world = World::new(Limits { memory: 4_000, disk: 40_000 });
+/// An outage of so many reports, these milliseconds apart: of 40 one tells of a change. Gives the moments of changes and of
+/// usual rounds.
+fn outage(world: &mut World, reports: u32, apart_ms: u64) -> (BTreeSet<Moment>, Vec<Moment>) {
     world.append(Weight::Usual);
     world.seal();
     world.retreat(0);
     let (mut changes, mut usual) = (BTreeSet::new(), Vec::new());
-    for report in 0..4_000 {
-        world.now.mono_ms += 300_000;
+    for report in 0..reports {
+        world.now.mono_ms += apart_ms;
         let weight = if report % 40 == 7 { Weight::Deciding } else { Weight::Usual };
         world.append(weight);
         let moment = (world.now.boot, world.now.mono_ms);
@@ -68,12 +68,24 @@ fn a_full_spool_keeps_its_changes_and_of_the_usual_rounds_the_newest() {
         world.seal();
         world.retreat(0);
     }
+    (changes, usual)
+}
+
+/// That at least so many of the usual rounds have come, the newest, and that all others are counted.
+fn newest_came(world: &World, outcome: &Outcome, usual: &[Moment], at_least: usize) {
+    let kept: Vec<_> = usual.iter().filter(|moment| outcome.delivered.contains(moment)).collect();
+    assert!(kept.len() > at_least && kept[0] == &usual[usual.len() - kept.len()], "not the newest are kept");
+    assert_eq!(outcome.delivered.len() as u64 + outcome.told, world.measured.len() as u64);
+}
+
+#[test]
+fn a_full_spool_keeps_its_changes_and_of_the_usual_rounds_the_newest() {
+    let mut world = World::new(Limits { memory: 4_000, disk: 40_000 });
+    let (changes, usual) = outage(&mut world, 4_000, 300_000);
     assert_eq!(changes.len(), 100);
-    let Outcome { delivered, told } = world.end();
-    assert!(changes.is_subset(&delivered), "a change went before usual rounds did");
-    let kept: Vec<_> = usual.iter().filter(|moment| delivered.contains(moment)).collect();
-    assert!(kept.len() > 100 && kept[0] == &usual[usual.len() - kept.len()], "not the newest are kept");
-    assert_eq!(delivered.len() as u64 + told, world.measured.len() as u64);
+    let outcome = world.end();
+    assert!(changes.is_subset(&outcome.delivered), "a change went before usual rounds did");
+    newest_came(&world, &outcome, &usual, 100);
 }
 
 #[test]
@@ -97,30 +109,12 @@ fn a_disk_that_refuses_leaves_everything_in_memory_and_takes_it_later() {
 fn a_disk_with_less_room_than_the_limit_keeps_its_changes_and_of_the_usual_rounds_the_newest() {
     let mut world = World::new(Limits { memory: 4_000, disk: 40_000 });
     world.disk.refuse(Refuses::MoreThan(12_000));
-    world.append(Weight::Usual);
-    world.seal();
-    world.retreat(0);
-    let (mut changes, mut usual) = (BTreeSet::new(), Vec::new());
-    for report in 0..1_000 {
-        world.now.mono_ms += 600_000;
-        let weight = if report % 40 == 7 { Weight::Deciding } else { Weight::Usual };
-        world.append(weight);
-        let moment = (world.now.boot, world.now.mono_ms);
-        if weight == Weight::Deciding {
-            changes.insert(moment);
-        } else {
-            usual.push(moment);
-        }
-        world.seal();
-        world.retreat(0);
-        assert!(world.held()[1] <= 12_000);
-    }
+    let (changes, usual) = outage(&mut world, 1_000, 600_000);
+    assert!(world.held()[1] <= 12_000);
     let on_disk = world.on_disk();
     assert!(changes.is_subset(&on_disk), "a change is in memory only, or went before usual rounds did");
-    let Outcome { delivered, told } = world.end();
-    let kept: Vec<_> = usual.iter().filter(|moment| delivered.contains(moment)).collect();
-    assert!(kept.len() > 30 && kept[0] == &usual[usual.len() - kept.len()], "not the newest are kept");
-    assert_eq!(delivered.len() as u64 + told, world.measured.len() as u64);
+    let outcome = world.end();
+    newest_came(&world, &outcome, &usual, 30);
 }
 
 #[test]
